@@ -1,0 +1,70 @@
+"""The last-image rule: each text token attends to the visual tokens of one image. Fast forms are in `kernels`."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from vlm_lib.checks import require_finite, require_phi, require_shape
+from vlm_lib.kernels.segments import segments_attention
+from vlm_lib.masks import last_image_mask
+
+
+def masked_attention(
+    q: Float[Tensor, "batch heads seq dim"],
+    k: Float[Tensor, "batch heads images tokens dim"],
+    v: Float[Tensor, "batch heads images tokens dim"],
+    mask: Bool[Tensor, "batch seq images*tokens"],
+) -> Float[Tensor, "batch heads seq dim"]:
+    """Attention over all visual tokens under a boolean mask; a row without any permitted token is exactly 0.
+
+    The plain reference with which faster implementations are compared. Chapter: 03_attention.
+    """
+    if k.shape[2] == 0:
+        return torch.zeros_like(q)
+    sees_something = mask.any(dim=-1)
+    # a softmax over nothing is 0/0, forward and backward: let such rows see everything, then discard them
+    mask = mask | ~sees_something[:, :, None]
+    out = F.scaled_dot_product_attention(q, k.flatten(2, 3), v.flatten(2, 3), attn_mask=mask[:, None])
+    return out.masked_fill(~sees_something[:, None, :, None], 0.0)
+
+
+def _dense(q, k, v, phi):
+    return masked_attention(q, k, v, last_image_mask(phi, k.shape[2], k.shape[3]))
+
+
+IMPLEMENTATIONS = {"dense": _dense, "segments": segments_attention}
+
+
+def last_image_attention(
+    q: Float[Tensor, "batch heads seq dim"],
+    k: Float[Tensor, "batch heads images tokens dim"],
+    v: Float[Tensor, "batch heads images tokens dim"],
+    phi: Int[Tensor, "batch seq"],
+    *,
+    impl: Literal["auto", "dense", "segments"] = "auto",
+) -> Float[Tensor, "batch heads seq dim"]:
+    """Each text position attends to the tokens of image number phi and to nothing else.
+
+    A row with phi == 0 is exactly 0 and has gradient 0. `impl`: "dense" masks all visual tokens, "segments"
+    attends image by image (once differentiable); "auto" is "segments" on CPU, "dense" elsewhere and under
+    `torch.compile`.
+    Raises `ValueError` for wrong shapes, a phi that decreases or exceeds the number of images, an empty batch,
+    values that are not finite, or an unknown `impl`.
+    Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
+    """
+    batch, heads, seq, dim = q.shape if q.ndim == 4 else (None,) * 4
+    require_shape("q", q, batch=None, heads=None, seq=None, dim=None)
+    require_shape("k", k, batch=batch, heads=heads, images=None, tokens=None, dim=dim)
+    require_shape("v", v, batch=batch, heads=heads, images=k.shape[2], tokens=k.shape[3], dim=dim)
+    require_shape("phi", phi, batch=batch, seq=seq)
+    require_phi(phi, k.shape[2])
+    for name, tensor in (("q", q), ("k", k), ("v", v)):
+        require_finite(name, tensor)
+    if impl == "auto":
+        impl = "segments" if q.device.type == "cpu" and not torch.compiler.is_compiling() else "dense"
+    if impl not in IMPLEMENTATIONS:
+        raise ValueError(f"impl is {impl!r}, expected 'auto' or one of {sorted(IMPLEMENTATIONS)}")
+    return IMPLEMENTATIONS[impl](q, k, v, phi)

@@ -1,0 +1,49 @@
+"""Checks of arguments whose messages name the argument, what came and what was expected."""
+
+import torch
+from torch import Tensor
+
+
+def require_shape(name: str, tensor: Tensor, **axes: int | None) -> None:
+    """Raise `ValueError` unless `tensor` has the named axes; `None` leaves an axis free."""
+    expected = "[" + " ".join(axis if n is None else f"{axis}={n}" for axis, n in axes.items()) + "]"
+    sizes = tuple(tensor.shape)
+    if len(sizes) != len(axes) or any(
+        n not in (None, size) for n, size in zip(axes.values(), sizes, strict=True)
+    ):
+        raise ValueError(f"{name} has shape {list(sizes)}, expected {expected}")
+    if sizes[0] == 0:
+        raise ValueError(f"{name} is an empty batch: shape {list(sizes)}, expected at least one example")
+
+
+def require_finite(name: str, tensor: Tensor) -> None:
+    """Raise `ValueError` if `tensor` holds NaN or infinity.
+
+    A sum is finite only if every term is, and costs one read without a temporary; the exact and dearer test
+    runs only where the sum is not, since finite terms can overflow it.
+    """
+    if torch.compiler.is_compiling():
+        return
+    if not torch.isfinite(tensor.detach().sum(dtype=torch.float32)) and not torch.isfinite(tensor).all():
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise ValueError(f"{name} must be finite: {bad} of {tensor.numel()} values are NaN or infinite")
+
+
+def require_phi(phi: Tensor, num_images: int) -> None:
+    """Raise `ValueError` unless phi [batch seq] counts images: integers from 0 to `num_images` that never fall."""
+    if phi.is_floating_point() or phi.dtype == torch.bool:
+        raise ValueError(f"phi has dtype {phi.dtype}, expected integers (see masks.image_index)")
+    if torch.compiler.is_compiling() or phi.shape[1] == 0:
+        return
+    steps = phi.diff(dim=1).amin() if phi.shape[1] > 1 else phi.new_zeros(())
+    lowest, highest, fall = torch.stack(
+        [phi.amin(), phi.amax(), steps]
+    ).tolist()  # one transfer for all three
+    if lowest < 0:
+        raise ValueError(f"phi holds {lowest}, expected counts of images from 0 on")
+    if highest > num_images:
+        raise ValueError(
+            f"phi reaches {highest}, but only {num_images} images were given: each <image> tag needs its image"
+        )
+    if fall < 0:
+        raise ValueError("phi decreases along the sequence, expected a running count of images")

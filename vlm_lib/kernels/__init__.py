@@ -1,0 +1,1 @@
+"""Implementations that sit behind the functions of `attention` and `losses`; call those, not these."""
