@@ -1,0 +1,174 @@
+"""Flamingo: gated cross-attention blocks between the layers of a frozen language model.
+
+Source: Alayrac et al. 2022 (arXiv 2204.14198). Chapter: 34_flamingo.
+"""
+
+import inspect
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
+
+from vlm_lib.attention import GatedCrossAttentionBlock, PerceiverResampler
+from vlm_lib.checks import require_shape
+from vlm_lib.masks import image_index
+from vlm_lib.models.image_order import ImageOrder
+
+
+def decoder_layers(lm: PreTrainedModel) -> nn.ModuleList:
+    """The stack of layers of a GPT-2-like or Llama-like causal LM."""
+    body = lm.base_model
+    for name in ("h", "layers"):
+        if hasattr(body, name):
+            return getattr(body, name)
+    raise ValueError(f"lm is a {type(lm).__name__} whose layers stand under neither 'h' nor 'layers'")
+
+
+def cache_argument(lm: PreTrainedModel) -> str:
+    """The name under which `lm` takes its cache: transformers 5 renamed "past_key_values" to "cache"."""
+    return "cache" if "cache" in inspect.signature(lm.forward).parameters else "past_key_values"
+
+
+class Flamingo(nn.Module):
+    """A frozen causal LM that reads images through new gated blocks, placed before every `every`-th layer.
+
+    `vision` maps pixels [n channels height width] to tokens [n tokens media_dim]; it and `lm` are frozen, stay in
+    evaluation mode and are not copied. Trained are the resampler and the blocks: `trained_parameters()`.
+    `attend`, `gated` and `image_order` select the ablations of the chapter; the defaults are the paper's model.
+    Raises `ValueError` for an LM without known layers, and in use as `last_image_attention` does: in
+    particular where a text holds more image tags than images.
+    Source: Flamingo, section 2 (arXiv 2204.14198). Chapter: 34_flamingo.
+    """
+
+    def __init__(
+        self,
+        vision: nn.Module,
+        lm: PreTrainedModel,
+        *,
+        media_dim: int,
+        image_token_id: int,
+        every: int = 1,
+        num_latents: int = 64,
+        resampler_depth: int = 2,
+        heads: int = 8,
+        head_dim: int = 64,
+        ff_mult: int = 4,
+        attend: Literal["last", "all_previous"] = "last",
+        gated: bool = True,
+        image_order: Literal["none", "learned", "sinusoidal"] = "none",
+        max_images: int = 16,
+    ):
+        super().__init__()
+        self.vision = vision.requires_grad_(False).eval()
+        self.lm = lm.requires_grad_(False).eval()
+        self.image_token_id = image_token_id
+        dim = lm.config.hidden_size
+        layers = decoder_layers(lm)
+        self.resampler = PerceiverResampler(
+            media_dim, resampler_depth, heads, head_dim, num_latents, ff_mult=ff_mult
+        )
+        self.image_order = ImageOrder(image_order, media_dim, max_images)
+        self.blocks = nn.ModuleList(
+            GatedCrossAttentionBlock(dim, media_dim, heads, head_dim, ff_mult, attend=attend, gated=gated)
+            for _ in layers[::every]
+        )
+        for block, layer in zip(self.blocks, layers[::every], strict=True):
+            layer.register_forward_pre_hook(self._before_layer(block), with_kwargs=True)
+        self._images = None
+
+    def _before_layer(self, block: GatedCrossAttentionBlock):
+        def hook(layer, args, kwargs):
+            if self._images is None:  # the LM used by itself, outside this model's forward
+                return None
+            key_values, phi = self._images
+            hidden, *rest = args
+            return (block.attend_to(hidden, key_values[block], phi), *rest), kwargs
+
+        return hook
+
+    def train(self, mode: bool = True) -> "Flamingo":
+        """Training mode for the new parts only: dropout in a frozen LM would make it another LM."""
+        super().train(mode)
+        self.vision.eval()
+        self.lm.eval()
+        return self
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """Name -> parameter for everything that training changes."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def encode_images(
+        self, images: Float[Tensor, "batch images channels height width"]
+    ) -> Float[Tensor, "batch images tokens media_dim"]:
+        """The frozen tower's features. They can be computed once and passed as `features`."""
+        require_shape("images", images, batch=None, images=None, channels=None, height=None, width=None)
+        return self.vision(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+    def media(
+        self, features: Float[Tensor, "batch images tokens media_dim"]
+    ) -> Float[Tensor, "batch images latents media_dim"]:
+        """What the blocks attend to: resampled features, with image numbers where an ablation asks for them."""
+        return self.image_order(self.resampler(features))
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch seq"],
+        features: Float[Tensor, "batch images tokens media_dim"],
+        attention_mask: Bool[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "batch seq vocab"]:
+        """Next-token logits at every position of an interleaved text."""
+        phi = image_index(input_ids == self.image_token_id)
+        key_values = self.key_values(features)
+        return self.run_lm(key_values, phi, input_ids=input_ids, attention_mask=attention_mask).logits
+
+    def key_values(self, features: Float[Tensor, "batch images tokens media_dim"]) -> dict:
+        """Every block's keys and values of the images; they serve all tokens of a text, generated ones too."""
+        media = self.media(features)
+        return {block: block.attention.key_value(media) for block in self.blocks}
+
+    def run_lm(self, key_values: dict, phi: Int[Tensor, "batch seq"], **lm_inputs):
+        """One pass of the LM while the blocks see the given images; returns the LM's own output object."""
+        self._images = (key_values, phi)
+        try:
+            return self.lm(**lm_inputs)
+        finally:
+            self._images = None
+
+    @torch.no_grad()
+    def generate(
+        self,
+        input_ids: Int[Tensor, "batch seq"],
+        features: Float[Tensor, "batch images tokens media_dim"],
+        *,
+        max_new_tokens: int,
+        eos_token_id: int | None = None,
+        use_cache: bool = True,
+    ) -> Int[Tensor, "batch seq+new"]:
+        """Greedy continuation. An image tag is never generated, so new tokens see each text's last image.
+
+        Prompts of a batch have equal length. After `eos_token_id` a text repeats it until all texts have ended.
+        `use_cache` keeps the LM's keys and values; the tokens are the same without.
+        """
+        require_shape("input_ids", input_ids, batch=None, seq=None)
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens is {max_new_tokens}, expected at least 1")
+        key_values, unread = self.key_values(features), input_ids
+        cache = {cache_argument(self.lm): DynamicCache()} if use_cache else {}
+        ended = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        for _ in range(max_new_tokens):
+            phi = image_index(input_ids == self.image_token_id)[:, -unread.shape[1] :]
+            output = self.run_lm(key_values, phi, input_ids=unread, use_cache=use_cache, **cache)
+            logits = output.logits[:, -1]
+            logits[:, self.image_token_id] = -torch.inf
+            new = logits.argmax(dim=-1)
+            if eos_token_id is not None:
+                new = torch.where(ended, eos_token_id, new)
+                ended = ended | (new == eos_token_id)
+            input_ids = torch.cat([input_ids, new[:, None]], dim=1)
+            if eos_token_id is not None and ended.all():
+                break
+            unread = new[:, None] if use_cache else input_ids
+        return input_ids
