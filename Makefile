@@ -1,0 +1,85 @@
+# Two commands matter: `make book` and `make test`. `make help` lists the rest.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := book/_tools
+HTML := _build/html
+PORT ?= 8000
+# Single-threaded workers: two test processes with two threads each would fight over two cores.
+ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+# The stamp's name holds a checksum of what decides the environment, so that neither a fresh clone's file times nor a
+# change of branch can leave an old environment in use.
+STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: help env book serve lab run zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock clean
+.DEFAULT_GOAL := help
+
+help:  ## List these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+
+env: $(STAMP)  ## Create .venv and install what requirements.txt pins (the other targets do it when it is needed)
+
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' was not found; say make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Python 3.11 is needed, %s is Python %d.%d" % (sys.executable, *v))'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+book: $(STAMP)  ## Build the book, warnings as errors
+	$(BIN)/jupyter-book build -W -n --keep-going .
+	@echo; echo "The book is built. Open it with: make serve   (or open $(HTML)/index.html in a browser)"
+
+serve: book  ## Build the book and serve it on http://localhost:8000 (PORT=...)
+	@echo "Serving the book on http://localhost:$(PORT) (stop with Ctrl+C)"
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
+
+lab: $(STAMP)  ## Open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+run: $(STAMP)  ## Bring the .ipynb halves up to date: re-execute the chapters whose code changed (CHAPTER=..., FORCE=1)
+	$(BIN)/python $(TOOLS)/run_notebooks.py $(if $(FORCE),--force) $(CHAPTER)
+
+zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, and print their quality
+	$(BIN)/python -m vlm_lib.zoo
+
+test: lint unit notebooks book-tests  ## Everything: lint, unit tests, all notebooks, the book and its pages
+
+lint: $(STAMP)  ## Ruff, check and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: $(STAMP) zoo  ## Unit, property and parity tests; the pair check of the notebooks
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/book tests
+
+notebooks: $(STAMP) zoo  ## Execute every chapter once and compare the cells tagged nbval-check-output
+	$(ONE_THREAD) TQDM_DISABLE=1 $(BIN)/python -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 600 -n 2 --dist loadfile notebooks/*.ipynb
+
+book-tests: book  ## Check the built pages, in a browser too where there is a Chromium
+	$(BIN)/python -m pytest tests/book
+
+chapter: $(STAMP)  ## Start a chapter from the template: make chapter NAME=35_coca TITLE="CoCa"
+	$(BIN)/python $(TOOLS)/new_chapter.py "$(NAME)" "$(TITLE)"
+
+set-url: $(STAMP)  ## Rewrite everything that derives from the repository's address: make set-url URL=https://github.com/you/repo
+	$(BIN)/python $(TOOLS)/set_url.py "$(URL)"
+
+check-colab: $(STAMP)  ## Run one chapter alone in a fresh environment, as Colab would: make check-colab CHAPTER=34_flamingo
+	$(BIN)/python $(TOOLS)/check_colab.py "$(CHAPTER)"
+
+release: $(STAMP)  ## Write the student version of a problem sheet: make release SHEET=34_flamingo OUT=folder
+	$(BIN)/python -m vlm_lib.grading release "$(SHEET)" "$(OUT)"
+
+grade: $(STAMP)  ## Grade submissions: make grade SHEET=34_flamingo SUBMISSIONS=folder OUT=folder
+	$(BIN)/python -m vlm_lib.grading grade "$(SHEET)" "$(SUBMISSIONS)" "$(OUT)"
+
+picture: book  ## Redraw the README's picture of the book (needs Chromium)
+	$(BIN)/python $(TOOLS)/picture.py
+
+lock: $(STAMP)  ## Rewrite requirements.txt from what is installed in .venv
+	$(BIN)/python $(TOOLS)/lock.py requirements.txt
+
+clean:  ## Remove the built book (the environment and the cache of trained models stay)
+	rm -rf _build
