@@ -1,5 +1,9 @@
 """Checks of arguments whose messages name the argument, what came and what was expected."""
 
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -8,9 +12,7 @@ def require_shape(name: str, tensor: Tensor, **axes: int | None) -> None:
     """Raise `ValueError` unless `tensor` has the named axes; `None` leaves an axis free."""
     expected = "[" + " ".join(axis if n is None else f"{axis}={n}" for axis, n in axes.items()) + "]"
     sizes = tuple(tensor.shape)
-    if len(sizes) != len(axes) or any(
-        n not in (None, size) for n, size in zip(axes.values(), sizes, strict=True)
-    ):
+    if len(sizes) != len(axes) or any(n not in (None, size) for n, size in zip(axes.values(), sizes, strict=True)):
         raise ValueError(f"{name} has shape {list(sizes)}, expected {expected}")
     if sizes[0] == 0:
         raise ValueError(f"{name} is an empty batch: shape {list(sizes)}, expected at least one example")
@@ -36,9 +38,7 @@ def require_phi(phi: Tensor, num_images: int) -> None:
     if torch.compiler.is_compiling() or phi.shape[1] == 0:
         return
     steps = phi.diff(dim=1).amin() if phi.shape[1] > 1 else phi.new_zeros(())
-    lowest, highest, fall = torch.stack(
-        [phi.amin(), phi.amax(), steps]
-    ).tolist()  # one transfer for all three
+    lowest, highest, fall = torch.stack([phi.amin(), phi.amax(), steps]).tolist()  # one transfer for all three
     if lowest < 0:
         raise ValueError(f"phi holds {lowest}, expected counts of images from 0 on")
     if highest > num_images:
@@ -47,3 +47,31 @@ def require_phi(phi: Tensor, num_images: int) -> None:
         )
     if fall < 0:
         raise ValueError("phi decreases along the sequence, expected a running count of images")
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse a seed that is not an int in 0 .. 2**32 - 1. Raises: ValueError."""
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed: got {seed!r}, expected an int in 0 .. 2**32 - 1")
+
+
+def check_at_least(name: str, value: Any, smallest: int) -> None:
+    """Refuse anything but an int >= `smallest`. Raises: ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < smallest:
+        raise ValueError(f"{name}: got {value!r}, expected an int >= {smallest}")
+
+
+def check_one_of(name: str, value: Any, options: Sequence[Any]) -> None:
+    """Refuse a value that is not among `options`. Raises: ValueError."""
+    if value not in options:
+        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, options))}")
+
+
+def check_range(name: str, value: Any, lowest: int, highest: int) -> tuple[int, int]:
+    """Read `k` or `(fewest, most)` as a pair within lowest .. highest. Raises: ValueError."""
+    pair = (value, value) if isinstance(value, numbers.Integral) else value
+    is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    whole = is_pair and all(isinstance(v, numbers.Integral) and not isinstance(v, bool) for v in pair)
+    if not whole or not lowest <= pair[0] <= pair[1] <= highest:
+        raise ValueError(f"{name}: got {value!r}, expected an int or (fewest, most) within {lowest} .. {highest}")
+    return int(pair[0]), int(pair[1])
