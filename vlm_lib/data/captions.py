@@ -8,6 +8,7 @@ spaces, punctuation included, ready for the word-level tokenizer.
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 from vlm_lib.checks import check_one_of
@@ -17,7 +18,20 @@ from vlm_lib.seeds import stream
 if TYPE_CHECKING:
     from vlm_lib.data.scenes import Scenes
 
-QUESTION_KINDS = ("colour", "shape", "size", "relation", "count")
+QUESTIONS = {
+    "colour": "what colour is the {shape} ?",
+    "shape": "what shape is the {colour} object ?",
+    "size": "what size is the {colour} {shape} ?",
+    "relation": "where is the {colour} {shape} relative to the {other_colour} {other_shape} ?",
+    "count": "how many objects are there ?",
+}
+QUESTION_KINDS = tuple(QUESTIONS)
+STATEMENTS = (
+    "the {shape} is {colour} .",
+    "the {colour} object is a {shape} .",
+    "the {shape} is {size} .",
+    "the {colour} {shape} is {size} .",
+)
 NUMBERS = ("zero", "one", "two", "three", "four")
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 INVERSE |= {"above and left of": "below and right of", "above and right of": "below and left of"}
@@ -38,6 +52,12 @@ def phrase(shape: int, colour: int, size: int | None = None) -> str:
     """Name an object by its attribute indices: "large red circle", or "red circle" without a size."""
     words = [COLOURS[colour], SHAPES[shape]]
     return " ".join(words if size is None else [SIZES[size], *words])
+
+
+def vocabulary() -> list[str]:
+    """Texts that between them hold every word this module can write, for the tokenizer."""
+    forms = (*TEMPLATES, *QUESTIONS.values(), *STATEMENTS, *NUMBERS, *INVERSE, "a", ", which is", "left", "right")
+    return [*SHAPES, *COLOURS, *SIZES, *(re.sub(r"{.*?}", " ", form) for form in forms)]
 
 
 def captions(scenes: Scenes, seed: int | None = None) -> list[str]:
@@ -94,19 +114,12 @@ def questions(scenes: Scenes, seed: int, kind: str | None = None) -> list[tuple[
 def statements(scenes: Scenes, seed: int) -> list[str]:
     """One true sentence about one object of each scene, e.g. "the circle is red ."; text for language models."""
     rng = stream(seed, "statements")
-    forms = rng.integers(4, size=len(scenes))
+    forms = rng.integers(len(STATEMENTS), size=len(scenes))
     picks = rng.random(len(scenes))
     sentences = []
     for objects, form, pick in zip(_objects(scenes), forms, picks, strict=True):
-        _, (shape, colour, size) = objects[int(pick * len(objects))]
-        sentences.append(
-            (
-                f"the {SHAPES[shape]} is {COLOURS[colour]} .",
-                f"the {COLOURS[colour]} object is a {SHAPES[shape]} .",
-                f"the {SHAPES[shape]} is {SIZES[size]} .",
-                f"the {phrase(shape, colour)} is {SIZES[size]} .",
-            )[form]
-        )
+        _, attributes = objects[int(pick * len(objects))]
+        sentences.append(STATEMENTS[form].format(**_words(attributes)))
     return sentences
 
 
@@ -134,21 +147,23 @@ def _inverted(objects: list) -> str:
 
 def _question(objects: list, kind: str, pick: float, turn: float) -> tuple[str, str]:
     if kind == "count":
-        return "how many objects are there ?", NUMBERS[len(objects)]
+        return QUESTIONS["count"], NUMBERS[len(objects)]
     pairs = [(a, b) for i, a in enumerate(objects) for b in objects[i + 1 :] if _aligned(a[0], b[0])]
     if kind == "relation" and pairs:
         a, b = pairs[int(pick * len(pairs))]
         where = relation(a[0], b[0])
         if turn < 0.5:
             a, b, where = b, a, INVERSE[where]
-        question = f"where is the {phrase(*a[1][:2])} relative to the {phrase(*b[1][:2])} ?"
-        return question, where.removesuffix(" of")
-    _, (shape, colour, size) = objects[int(pick * len(objects))]
-    if kind == "shape":
-        return f"what shape is the {COLOURS[colour]} object ?", SHAPES[shape]
-    if kind == "size":
-        return f"what size is the {phrase(shape, colour)} ?", SIZES[size]
-    return f"what colour is the {SHAPES[shape]} ?", COLOURS[colour]
+        other = {f"other_{name}": word for name, word in _words(b[1]).items()}
+        return QUESTIONS["relation"].format(**_words(a[1]), **other), where.removesuffix(" of")
+    words = _words(objects[int(pick * len(objects))][1])
+    kind = "colour" if kind == "relation" else kind
+    return QUESTIONS[kind].format(**words), words[kind]
+
+
+def _words(attributes: tuple[int, int, int]) -> dict[str, str]:
+    shape, colour, size = attributes
+    return {"shape": SHAPES[shape], "colour": COLOURS[colour], "size": SIZES[size]}
 
 
 def _aligned(first: int, second: int) -> bool:

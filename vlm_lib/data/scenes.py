@@ -97,7 +97,7 @@ def render(attributes: Int8[np.ndarray, "n 4 3"], seed: int) -> Scenes:
     """Draw scenes with chosen attributes; for interventions, e.g. the same scene with one colour changed.
 
     Equal seeds give equal jitter, background and noise, whatever the attributes, so that two pictures then differ
-    in what was changed and nowhere else. Raises: ValueError for a wrong shape, an index out of range, or no object.
+    in what was changed and nowhere else. Raises: ValueError for a wrong shape, an unknown index or no object.
     """
     attributes = np.asarray(attributes)
     if attributes.ndim != 3 or attributes.shape[1:] != (CELLS, 3) or len(attributes) == 0:
