@@ -1,0 +1,99 @@
+"""What the contrastive loss asks of `torch.distributed`: agreement, gathering, and sums over ranks.
+
+A `group` of `None` is one process: everything is then the identity, and no collective runs.
+"""
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Float
+from torch import Tensor
+
+
+def world(group: dist.ProcessGroup | None) -> tuple[int, int]:
+    """This process's rank in the group and the group's size."""
+    return (0, 1) if group is None else (dist.get_rank(group), dist.get_world_size(group))
+
+
+def require_agreement(features: Tensor, error: ValueError | None, group: dist.ProcessGroup | None) -> None:
+    """Raise on every rank if one of them has an `error` of its own or features of another shape.
+
+    A rank that raised alone would leave the others waiting in the next collective for ever.
+    """
+    if group is not None:
+        shape = list(features.shape) if features.ndim == 2 else [-1, -1]
+        status = torch.tensor([int(error is None), *shape], device=features.device)
+        told = all_gather(status[None], group).tolist()
+        bad = [rank for rank, (fine, *_) in enumerate(told) if not fine]
+        shapes = [shape for _, *shape in told]
+        if bad and error is None:
+            error = ValueError(f"ranks {bad} of group were given features that this function refuses")
+        elif any(shape != shapes[0] for shape in shapes) and error is None:
+            error = ValueError(f"image_features has shapes {shapes} on the ranks of group, expected one shape")
+    if error is not None:
+        raise error
+
+
+def all_gather(
+    tensor: Float[Tensor, "batch ..."], group: dist.ProcessGroup | None
+) -> Float[Tensor, "world*batch ..."]:
+    """The tensors of all ranks, in rank order, without gradient."""
+    if group is None:
+        return tensor
+    everyone = [torch.empty_like(tensor) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(everyone, tensor.contiguous(), group)
+    return torch.cat(everyone)
+
+
+def all_sum(tensor: Tensor, group: dist.ProcessGroup | None) -> Tensor:
+    """The sum over ranks, in place."""
+    if group is not None:
+        dist.all_reduce(tensor, dist.ReduceOp.SUM, group)
+    return tensor
+
+
+def all_log_sum_exp(tensor: Tensor, group: dist.ProcessGroup | None) -> Tensor:
+    """log of the sum over ranks of exp(tensor), entry by entry."""
+    if group is None:
+        return tensor
+    highest = tensor.clone()
+    dist.all_reduce(highest, dist.ReduceOp.MAX, group)
+    return all_sum((tensor - highest).exp_(), group).log_() + highest
+
+
+def own_sum(
+    tensor: Float[Tensor, "world*batch dim"], group: dist.ProcessGroup | None
+) -> Float[Tensor, "batch dim"]:
+    """This rank's rows of the sum over ranks: the adjoint of `all_gather`."""
+    if group is None:
+        return tensor
+    rank, size = world(group)
+    own = torch.empty_like(tensor[: len(tensor) // size])
+    dist.reduce_scatter(own, list(tensor.chunk(size)), dist.ReduceOp.SUM, group)
+    return own
+
+
+class GatherWithGradient(torch.autograd.Function):
+    """`all_gather` that is differentiable any number of times: its adjoint is `OwnSum` and the other way
+    round."""
+
+    @staticmethod
+    def forward(ctx, tensor, group):
+        ctx.group = group
+        return all_gather(tensor, group)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return OwnSum.apply(gradient, ctx.group), None
+
+
+class OwnSum(torch.autograd.Function):
+    """`own_sum` with a gradient."""
+
+    @staticmethod
+    def forward(ctx, tensor, group):
+        ctx.group = group
+        return own_sum(tensor.contiguous(), group)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return GatherWithGradient.apply(gradient, ctx.group), None
