@@ -7,7 +7,7 @@ What is dropped, and why:
 - skin tones: up to 25 copies of one drawing, equal but for a colour that the name does not describe;
 - extras and components: brands, interface signs and loose parts, without agreed names;
 - flags: a name that can only be memorised, and no two members with anything in common;
-- the group "symbols" and the 24 clock faces: letters, arrows and buttons whose drawings hardly differ at 64 pixels;
+- the group "symbols" and the 24 clock faces: letters, arrows, buttons, whose drawings hardly differ at 64 pixels;
 - gender, hair, family and direction variants of a drawing that is kept in a neutral form ("man judge" and "woman
   judge" beside "judge"): one retrieval target each, or the best model would be marked wrong half of the time.
 """

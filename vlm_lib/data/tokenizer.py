@@ -26,7 +26,7 @@ _PRE_TOKENIZER = pre_tokenizers.Sequence(
 
 
 def split_words(text: str) -> list[str]:
-    """The words and signs of a text, as the tokenizer sees them; `" ".join` of them is the text's canonical form."""
+    """The words and signs of a text, as the tokenizer sees them; joined by spaces, the text's canonical form."""
     return [word for word, _ in _PRE_TOKENIZER.pre_tokenize_str(_NORMALIZER.normalize_str(text))]
 
 
@@ -45,8 +45,8 @@ def vocabulary() -> dict[str, int]:
 def world_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of both worlds: <pad> <unk> <bos> <eos> <image> <eoc>, then every word; pads on the right.
 
-    It adds no special tokens of its own: documents write their <bos> and <eoc> where they mean them. Decoding joins
-    tokens by single spaces, so canonical text (see `split_words`) comes back unchanged. Chapter: 01_worlds.
+    It adds no special tokens of its own: documents write their <bos> and <eoc> where they mean them. Decoding
+    joins tokens by single spaces, so canonical text (see `split_words`) comes back unchanged. Chapter: 01_worlds.
     """
     core = Tokenizer(models.WordLevel(vocabulary(), unk_token=UNK))
     core.normalizer = _NORMALIZER
