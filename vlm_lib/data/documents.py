@@ -67,8 +67,8 @@ def interleaved(
 ) -> Documents:
     """Draw `n` documents of independent scenes: the same seed gives the same documents.
 
-    images_per_document: an int or (fewest, most) within 1 .. 64. caption: "full" is the canonical caption of scenes
-    with 1 or 2 objects (or `objects`), "short" names the one object of each scene: "a red circle ."
+    images_per_document: an int or (fewest, most) within 1 .. 64. caption: "full" is the canonical caption of
+    scenes with 1 or 2 objects (or `objects`), "short" names the one object of each scene: "a red circle ."
     tokenizer: a fast one that knows <bos>, <image>, <eoc> and <pad>, such as `world_tokenizer()`.
     Raises: ValueError for n < 1, a range outside its bounds, an unknown split or caption, `objects` other than 1
     with short captions, a tokenizer without one of the four tokens. Chapter: 34_flamingo.
@@ -79,10 +79,10 @@ def interleaved(
     if caption == "short" and objects not in (None, 1, (1, 1)):
         raise ValueError(f"objects: got {objects!r}, expected 1 (or nothing) with caption='short'")
     special = _special_ids(tokenizer)
+    if objects is None:
+        objects = 1 if caption == "short" else (1, 2)
     num_images = stream(seed, "images per document").integers(fewest, most + 1, size=n)
-    scenes = generate(
-        int(num_images.sum()), seed, objects=objects or (1 if caption == "short" else (1, 2)), split=split
-    )
+    scenes = generate(int(num_images.sum()), seed, objects=objects, split=split)
     ids, answers = _tokenize(_texts(scenes, caption), tokenizer)
     return _assemble(scenes, ids, answers, num_images, special)
 
