@@ -15,7 +15,7 @@ from vlm_lib.bench.harness import Row, compare
 
 COLUMNS = (
     f"{'setting':<30} {'phase':<17} {'ours':<12} {'reference':<26} {'speed-up':>8} {'(rounds)':>13} "
-    f"{'limit: ops':>10} {'bytes':>6} {'memory':>8} {'our ms':>9} {'our MB':>8}"
+    f"{'limit':>8} {'operations':>10} {'memory':>8} {'our ms':>9} {'our MB':>8}"
 )
 
 
@@ -38,7 +38,7 @@ def show(row: Row) -> str:
     rounds = f"({row.slowest:.2f}-{row.fastest:.2f})"
     names = f"{row.setting:<30} {row.phase:<17} {row.ours:<12} {row.reference:<26}"
     peak = "-" if row.our_peak is None else f"{row.our_peak / 1e6:.1f}"
-    limits = f"{times(row.limit_operations):>10} {times(row.limit_traffic):>6}"
+    limits = f"{times(row.limit):>8} {times(row.operations):>10}"
     costs = f"{times(row.memory):>8} {row.our_seconds * 1e3:>9.2f} {peak:>8}"
     return f"{names} {times(row.speedup):>8} {rounds:>13} {limits} {costs}"
 
@@ -75,7 +75,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     device = torch.device(args.device)
     print(f"{device_name(device)}, torch {torch.__version__}: speed-up = reference time / our time,")
-    print("memory = reference peak / our peak (inputs excluded), limits from operations and bytes alone")
+    print("limit = what our count of operations and bytes would allow at the speed of a plain product and copy,")
+    print("operations = reference count / our count, memory = reference peak / our peak, inputs excluded")
     measured = report(args.only or list(GROUPS), args.quick, device)
     if args.json:
         args.json.write_text(json.dumps(measured, indent=1) + "\n")

@@ -1,7 +1,8 @@
 """Time and peak memory of several implementations of one computation, measured side by side.
 
-Rounds are interleaved (A B C, A B C, ...) so that a busy moment of the machine hits all of them, and the median of
-the rounds is kept. On CPU the clock is process CPU time: wall clock on a shared machine measures the neighbours.
+Rounds are interleaved (A B C, A B C, ...) so that a busy moment of the machine hits all of them, and the
+median of the rounds is kept. On CPU the clock is process CPU time: wall clock on a shared machine measures
+the neighbours.
 """
 
 import contextlib
@@ -20,16 +21,17 @@ FORWARD, BOTH = "forward", "forward+backward"
 
 @dataclass(frozen=True)
 class Work:
-    """What a computation cannot avoid: `operations` (floating-point, multiply and add count as two) and `traffic`
-    (bytes of tensors larger than a cache that are read or written). Their ratios bound any speed-up."""
+    """What a computation cannot avoid: `operations` (floating-point; a multiplication and its addition are
+    two) and `traffic` (bytes of tensors too large for the cache that are read or written)."""
 
     operations: float
-    traffic: float | None = None
+    traffic: float = 0.0
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One implementation: per phase ("forward", "forward+backward", "step") a call and the work it implies."""
+    """One implementation: per phase ("forward", "forward+backward", "step") a call and the work it
+    implies."""
 
     name: str
     phases: dict[str, Callable[[], object]]
@@ -38,7 +40,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Implementations of one computation on one input. Each of `ours` is compared with each of `references`."""
+    """Implementations of one computation on one input. Each of `ours` is compared with each of
+    `references`."""
 
     group: str
     setting: str
@@ -50,7 +53,13 @@ class Comparison:
 @dataclass(frozen=True)
 class Row:
     """One line of the report. `speedup` is reference time / our time, `memory` reference peak / our peak;
-    `slowest` and `fastest` are the extremes of the speed-up over the rounds; seconds are medians, peaks bytes."""
+    `slowest` and `fastest` are the extremes of the speed-up over the rounds; seconds are medians, peaks
+    bytes.
+
+    `operations` is the reference's count over ours. `limit` is the speed-up over the measured reference that
+    our counts would allow at the speed of a plain matrix product and of a plain copy, both timed in the same
+    rounds.
+    """
 
     group: str
     setting: str
@@ -60,8 +69,8 @@ class Row:
     speedup: float
     slowest: float
     fastest: float
-    limit_operations: float | None
-    limit_traffic: float | None
+    limit: float | None
+    operations: float | None
     memory: float | None
     our_seconds: float
     reference_seconds: float
@@ -72,7 +81,8 @@ class Row:
 def differentiated(
     call: Callable[[], Tensor], leaves: Sequence[Tensor], gradient: Tensor | None = None
 ) -> dict[str, Callable[[], object]]:
-    """The two phases of a differentiable call: it alone (recording its graph), and with gradients of `leaves`.
+    """The two phases of a differentiable call: it alone (recording its graph), and with gradients of
+    `leaves`.
 
     `gradient` is the gradient with respect to the output, needed where the output is not a scalar.
     """
@@ -123,8 +133,8 @@ def _status_bytes(key: str) -> int:
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
     """Memory that `call` needs at its worst moment beyond what was held before it.
 
-    CUDA counts its own allocations. On Linux the kernel's high-water mark of resident memory is reset first, after
-    freed blocks were handed back, since reusing them would hide them. `None` where neither exists.
+    CUDA counts its own allocations. On Linux the kernel's high-water mark of resident memory is reset first,
+    after freed blocks were handed back, since reusing them would hide them. `None` where neither exists.
     """
     gc.collect()
     if device.type == "cuda":
@@ -156,15 +166,28 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def roofs(device: torch.device) -> dict[str, tuple[float, Callable[[], object]]]:
+    """The fastest that the device multiplies and copies: the amount of work of a call, and the call."""
+    size = 4096 if device.type == "cuda" else 1024
+    a, b, product = (torch.ones(size, size, device=device) for _ in range(3))
+    source, target = (torch.ones(size * size * 16, device=device) for _ in range(2))
+    return {
+        "operations a second": (2.0 * size**3, lambda: torch.mm(a, b, out=product)),
+        "bytes a second": (2.0 * source.nbytes, lambda: target.copy_(source)),
+    }
+
+
 def _ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
-def _row(comparison: Comparison, phase: str, ours: Candidate, reference: Candidate, seconds, peaks) -> Row:
+def _row(comparison: Comparison, phase: str, ours: Candidate, reference: Candidate, seconds, peaks, roof) -> Row:
     by_round = [r / o for o, r in zip(seconds[ours.name], seconds[reference.name], strict=True)]
     median = {c.name: statistics.median(seconds[c.name]) for c in (ours, reference)}
     mine, theirs = (c.work.get(phase) for c in (ours, reference))
-    known = mine is not None and theirs is not None
+    least = (
+        max(mine.operations / roof["operations a second"], mine.traffic / roof["bytes a second"]) if mine else None
+    )
     return Row(
         group=comparison.group,
         setting=comparison.setting,
@@ -174,8 +197,8 @@ def _row(comparison: Comparison, phase: str, ours: Candidate, reference: Candida
         speedup=median[reference.name] / median[ours.name],
         slowest=min(by_round),
         fastest=max(by_round),
-        limit_operations=theirs.operations / mine.operations if known else None,
-        limit_traffic=_ratio(theirs.traffic, mine.traffic) if known else None,
+        limit=_ratio(median[reference.name], least),
+        operations=theirs.operations / mine.operations if mine and theirs else None,
         memory=_ratio(peaks[reference.name], peaks[ours.name]),
         our_seconds=median[ours.name],
         reference_seconds=median[reference.name],
@@ -187,14 +210,17 @@ def _row(comparison: Comparison, phase: str, ours: Candidate, reference: Candida
 def compare(comparison: Comparison, device: torch.device) -> list[Row]:
     """Measure one comparison: a row for each phase, each of ours and each reference."""
     candidates = [*comparison.ours, *comparison.references]
+    plain = roofs(device)
     rows = []
     with one_thread():
         for phase in candidates[0].phases:
             calls = {c.name: c.phases[phase] for c in candidates}
-            seconds = interleaved(calls, device, comparison.repeats)
+            roof_calls = {name: call for name, (_, call) in plain.items()}
+            seconds = interleaved(calls | roof_calls, device, comparison.repeats)
+            roof = {name: amount / statistics.median(seconds[name]) for name, (amount, _) in plain.items()}
             peaks = {name: peak_bytes(call, device) for name, call in calls.items()}
             rows += [
-                _row(comparison, phase, ours, reference, seconds, peaks)
+                _row(comparison, phase, ours, reference, seconds, peaks, roof)
                 for ours in comparison.ours
                 for reference in comparison.references
             ]

@@ -66,15 +66,14 @@ def own_sum(
     """This rank's rows of the sum over ranks: the adjoint of `all_gather`."""
     if group is None:
         return tensor
-    rank, size = world(group)
-    own = torch.empty_like(tensor[: len(tensor) // size])
-    dist.reduce_scatter(own, list(tensor.chunk(size)), dist.ReduceOp.SUM, group)
+    size = dist.get_world_size(group)
+    own = tensor.new_empty(len(tensor) // size, *tensor.shape[1:])
+    dist.reduce_scatter(own, list(tensor.contiguous().chunk(size)), dist.ReduceOp.SUM, group)
     return own
 
 
 class GatherWithGradient(torch.autograd.Function):
-    """`all_gather` that is differentiable any number of times: its adjoint is `OwnSum` and the other way
-    round."""
+    """`all_gather` with a gradient, any number of times: its adjoint is `OwnSum`, whose adjoint it is."""
 
     @staticmethod
     def forward(ctx, tensor, group):
@@ -92,7 +91,7 @@ class OwnSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx, tensor, group):
         ctx.group = group
-        return own_sum(tensor.contiguous(), group)
+        return own_sum(tensor, group)
 
     @staticmethod
     def backward(ctx, gradient):
