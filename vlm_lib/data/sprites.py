@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int8, UInt8
+from jaxtyping import Float, Int, Int8, UInt8
 from torch import Tensor
 
 from vlm_lib.data.attributes import CELLS, COLOURS, SHAPES, SIZES
@@ -94,12 +94,41 @@ def _render_chunk(attributes: np.ndarray, rng: np.random.Generator) -> np.ndarra
     n = len(attributes)
     shape, colour, size = np.moveaxis(attributes.astype(np.int64), -1, 0)
     jitter = rng.integers(2 * JITTER + 1, size=(2, n, CELLS))
-    # EMPTY is -1, which as an index picks the last shape, "nothing"; its colour and size then do not matter
+    # An empty cell is -1, which as an index picks the last shape, "nothing"; its colour and size do not matter
     tiles = _tiles()[shape, size, jitter[0], jitter[1]]
     background = rng.uniform(*BACKGROUND, size=(n, 1, 1, 1)).astype(np.float32)
-    palette = np.array([PALETTE[name] for name in COLOURS], dtype=np.float32)
-    tint = palette[colour][:, :, :, None, None] - background[:, None]
+    tint = _palette()[colour][:, :, :, None, None] - background[:, None]
     painted = background[:, None] + tiles[:, :, None] * tint  # n, cell, channel, y, x
     grid = painted.reshape(n, 2, 2, 3, CELL, CELL).transpose(0, 3, 1, 4, 2, 5).reshape(n, 3, IMAGE, IMAGE)
-    noise = rng.integers(-NOISE, NOISE + 1, size=grid.shape, dtype=np.int8)
-    return np.clip(grid + noise, 0, 255).astype(np.uint8)
+    return _finish(grid, rng)
+
+
+def place(
+    shape: Int[np.ndarray, " n"], size: Int[np.ndarray, " n"], centres: Int[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 64 64"]:
+    """Coverage of one object a picture, anywhere in it; `centres` are x and y in pixels from the top left."""
+    tiles = _tiles()[shape, size, JITTER, JITTER]
+    # Pixels beyond the tile read its outermost row and column, which are always empty
+    columns, rows = (
+        np.clip(np.arange(IMAGE) - centres[:, axis, None] + CELL // 2, 0, CELL - 1) for axis in range(2)
+    )
+    return tiles[np.arange(len(tiles))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def paint(
+    covered: Float[np.ndarray, "n 64 64"], colour: Int[np.ndarray, " n"], rng: np.random.Generator, *, repeat: int
+) -> UInt8[np.ndarray, "n 3 64 64"]:
+    """Tint coverage over a background that stays the same for `repeat` pictures in a row; noise is new in each."""
+    background = rng.uniform(*BACKGROUND, size=(len(covered) // repeat, 1, 1, 1)).astype(np.float32)
+    background = background.repeat(repeat, axis=0)
+    tint = _palette()[colour][:, :, None, None] - background
+    return _finish(background + covered[:, None] * tint, rng)
+
+
+def _palette() -> Float[np.ndarray, "colours 3"]:
+    return np.array([PALETTE[name] for name in COLOURS], dtype=np.float32)
+
+
+def _finish(clean: Float[np.ndarray, "n 3 64 64"], rng: np.random.Generator) -> UInt8[np.ndarray, "n 3 64 64"]:
+    noise = rng.integers(-NOISE, NOISE + 1, size=clean.shape, dtype=np.int8)
+    return np.clip(clean + noise, 0, 255).astype(np.uint8)

@@ -12,13 +12,11 @@ import string
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from vlm_lib.data import captions, openmoji_metadata
+from vlm_lib.data import captions, openmoji_metadata, videos
 
 PAD, UNK, BOS, EOS, IMAGE, EOC = SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>", "<image>", "<eoc>")
-# Words of prompts and narrations that stand in neither world's own sentences.
-EXTRA = (
-    "yes no not or and question answer caption context image up down moves then first last before after it in on"
-)
+# Words of prompts that stand in neither world's own sentences.
+EXTRA = "yes no not or and question answer caption context image then first last before after it in"
 _NORMALIZER = normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace("’", "'")])
 _PRE_TOKENIZER = pre_tokenizers.Sequence(
     [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(behavior="isolated")]
@@ -33,7 +31,7 @@ def split_words(text: str) -> list[str]:
 @functools.cache
 def vocabulary() -> dict[str, int]:
     """Word -> id: special tokens first, then punctuation, then all words in alphabetical order."""
-    texts = [*captions.vocabulary(), EXTRA]
+    texts = [*captions.vocabulary(), *videos.vocabulary(), EXTRA]
     for record in openmoji_metadata.records():
         texts += [record.name, record.group, record.subgroup, *record.tags]
     texts += openmoji_metadata.facts(openmoji_metadata.records())
