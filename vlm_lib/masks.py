@@ -36,6 +36,8 @@ def prefix_lm_mask(prefix_len: Int[Tensor, " batch"], seq: int) -> Bool[Tensor, 
     the sequence. Chapters: 03_attention, 12_simvlm.
     """
     require_shape("prefix_len", prefix_len, batch=None)
+    if prefix_len.is_floating_point() or prefix_len.dtype == torch.bool:
+        raise ValueError(f"prefix_len has dtype {prefix_len.dtype}, expected integers")
     if int(prefix_len.min()) < 0 or int(prefix_len.max()) > seq:
         raise ValueError(f"prefix_len holds {prefix_len.tolist()}, expected lengths from 0 to seq={seq}")
     in_prefix = torch.arange(seq, device=prefix_len.device) < prefix_len[:, None]

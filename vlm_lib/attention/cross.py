@@ -10,9 +10,7 @@ from vlm_lib.attention.last_image import last_image_attention, masked_attention
 from vlm_lib.checks import require_finite, require_shape
 from vlm_lib.masks import all_previous_images_mask
 
-KeyValue = tuple[
-    Float[Tensor, "batch heads images tokens dim"], Float[Tensor, "batch heads images tokens dim"]
-]
+KeyValue = tuple[Float[Tensor, "batch heads images tokens dim"], Float[Tensor, "batch heads images tokens dim"]]
 
 
 class MaskedCrossAttention(nn.Module):
@@ -53,7 +51,10 @@ class MaskedCrossAttention(nn.Module):
     def attend_to(
         self, x: Float[Tensor, "batch seq dim"], key_value: KeyValue, phi: Int[Tensor, "batch seq"]
     ) -> Float[Tensor, "batch seq dim"]:
+        """The attention with images already projected by `key_value`."""
         require_shape("x", x, batch=key_value[0].shape[0], seq=None, dim=self.to_q.in_features)
+        require_shape("phi", phi, batch=x.shape[0], seq=x.shape[1])
+        require_finite("x", x)
         q = self.to_q(self.norm(x)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = key_value
         if self.attend == "last":

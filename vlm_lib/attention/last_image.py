@@ -22,9 +22,10 @@ def masked_attention(
 
     The plain reference with which faster implementations are compared. Chapter: 03_attention.
     """
-    if k.shape[2] == 0:
-        return torch.zeros_like(q)
+    require_shape("mask", mask, batch=q.shape[0], seq=q.shape[2], columns=k.shape[2] * k.shape[3])
     sees_something = mask.any(dim=-1)
+    if mask.shape[-1] == 0:  # still a function of q, with gradient 0
+        return q.masked_fill(~sees_something[:, None, :, None], 0.0)
     # a softmax over nothing is 0/0, forward and backward: let such rows see everything, then discard them
     mask = mask | ~sees_something[:, :, None]
     out = F.scaled_dot_product_attention(q, k.flatten(2, 3), v.flatten(2, 3), attn_mask=mask[:, None])
@@ -62,6 +63,8 @@ def last_image_attention(
     require_shape("phi", phi, batch=batch, seq=seq)
     require_phi(phi, k.shape[2])
     for name, tensor in (("q", q), ("k", k), ("v", v)):
+        if tensor.dtype != q.dtype:
+            raise ValueError(f"{name} has dtype {tensor.dtype}, expected that of q, {q.dtype}")
         require_finite(name, tensor)
     if impl == "auto":
         impl = "segments" if q.device.type == "cpu" and not torch.compiler.is_compiling() else "dense"

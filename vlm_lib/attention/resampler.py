@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vlm_lib.attention.cross import feed_forward
-from vlm_lib.checks import require_finite, require_shape
+from vlm_lib.checks import check_at_least, require_finite, require_shape
 
 
 class ResamplerAttention(nn.Module):
@@ -58,11 +58,13 @@ class PerceiverResampler(nn.Module):
         max_frames: int | None = None,
     ):
         super().__init__()
-        if depth < 1 or num_latents < 1:
-            raise ValueError(f"depth is {depth} and num_latents {num_latents}, expected both at least 1")
+        check_at_least("depth", depth, 1)
+        check_at_least("num_latents", num_latents, 1)
+        if max_frames is not None:
+            check_at_least("max_frames", max_frames, 1)
         self.dim = dim
         self.latents = nn.Parameter(torch.randn(num_latents, dim))
-        self.frame_embedding = nn.Parameter(torch.randn(max_frames, dim)) if max_frames else None
+        self.frame_embedding = nn.Parameter(torch.randn(max_frames, dim)) if max_frames is not None else None
         self.layers = nn.ModuleList(
             nn.ModuleList([ResamplerAttention(dim, heads, head_dim), feed_forward(dim, ff_mult)])
             for _ in range(depth)
@@ -75,7 +77,8 @@ class PerceiverResampler(nn.Module):
         require_shape("features", features, batch=None, images=None, tokens=None, dim=self.dim)
         require_finite("features", features)
         batch, images, tokens, _ = features.shape
-        if frames < 1 or tokens % frames:
+        check_at_least("frames", frames, 1)
+        if tokens % frames:
             raise ValueError(f"frames is {frames}, expected a divisor of the {tokens} features an image has")
         if self.frame_embedding is not None:
             features = features + self._frame_embedding(frames).repeat_interleave(tokens // frames, dim=0)

@@ -7,7 +7,6 @@ are those of `seq x tokens` scores, however many images there are. Chapter: 03_a
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 Run = tuple[int, int, int, int]  # example, image (from 0), first position, end position
 
@@ -23,6 +22,32 @@ def runs(phi: Int[Tensor, "batch seq"]) -> list[Run]:
                     found.append((example, row[start] - 1, start, position))
                 start = position
     return found
+
+
+class _Gradients(torch.autograd.Function):
+    """The gradient of `_Segments`: a function of its own, so that a second derivative is refused, not lost."""
+
+    @staticmethod
+    def forward(ctx, segments, grad_out, q, k, v, *weights):
+        scale = q.shape[-1] ** -0.5
+        grad_q, grad_k, grad_v = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        with torch.autocast(q.device.type, enabled=False):
+            for (example, image, start, end), weight in zip(segments, weights, strict=True):
+                grad = grad_out[example, :, start:end]
+                grad_v[example, :, image] = torch.bmm(weight.transpose(1, 2), grad)
+                grad_weight = torch.bmm(grad, v[example, :, image].transpose(1, 2))
+                # softmax's own fused backward: weight * (grad_weight - sum(weight * grad_weight))
+                grad_scores = torch._softmax_backward_data(grad_weight, weight, -1, weight.dtype).mul_(scale)
+                grad_q[example, :, start:end] = torch.bmm(grad_scores, k[example, :, image])
+                grad_k[example, :, image] = torch.bmm(grad_scores.transpose(1, 2), q[example, :, start:end])
+        return grad_q, grad_k, grad_v
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(
+            "last_image_attention with impl='segments' is differentiable once; for a second derivative use "
+            "impl='dense' under torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
+        )
 
 
 class _Segments(torch.autograd.Function):
@@ -42,20 +67,8 @@ class _Segments(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_out):
-        q, k, v, *weights = ctx.saved_tensors
-        scale = q.shape[-1] ** -0.5
-        grad_q, grad_k, grad_v = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        for (example, image, start, end), weight in zip(ctx.segments, weights, strict=True):
-            grad = grad_out[example, :, start:end]
-            grad_v[example, :, image] = torch.bmm(weight.transpose(1, 2), grad)
-            grad_weight = torch.bmm(grad, v[example, :, image].transpose(1, 2))
-            # softmax's own fused backward: weight * (grad_weight - sum(weight * grad_weight))
-            grad_scores = torch._softmax_backward_data(grad_weight, weight, -1, weight.dtype).mul_(scale)
-            grad_q[example, :, start:end] = torch.bmm(grad_scores, k[example, :, image])
-            grad_k[example, :, image] = torch.bmm(grad_scores.transpose(1, 2), q[example, :, start:end])
-        return grad_q, grad_k, grad_v, None
+        return *_Gradients.apply(ctx.segments, grad_out, *ctx.saved_tensors), None
 
 
 def segments_attention(
@@ -65,4 +78,12 @@ def segments_attention(
     phi: Int[Tensor, "batch seq"],
 ) -> Float[Tensor, "batch heads seq dim"]:
     """See `attention.last_image_attention`. Differentiable once; a second derivative raises `RuntimeError`."""
-    return _Segments.apply(q, k, v, phi)
+    device = q.device.type
+    if not torch.is_autocast_enabled(device):
+        return _Segments.apply(q, k, v, phi)
+    # under autocast compute in the low precision throughout, as fused attention does: the operators' own rules
+    # would mix the two inside
+    dtype = torch.get_autocast_dtype(device)
+    q, k, v = (t.to(dtype) if t.dtype == torch.float32 else t for t in (q, k, v))
+    with torch.autocast(device, enabled=False):
+        return _Segments.apply(q, k, v, phi)
