@@ -3,6 +3,7 @@
 Source: Alayrac et al. 2022 (arXiv 2204.14198). Chapter: 34_flamingo.
 """
 
+import functools
 import inspect
 from typing import Literal
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from vlm_lib.attention import GatedCrossAttentionBlock, PerceiverResampler
-from vlm_lib.checks import require_shape
+from vlm_lib.checks import check_at_least, require_finite, require_shape
 from vlm_lib.masks import image_index
 from vlm_lib.models.image_order import ImageOrder
 
@@ -37,8 +38,8 @@ class Flamingo(nn.Module):
     `vision` maps pixels [n channels height width] to tokens [n tokens media_dim]; it and `lm` are frozen, stay in
     evaluation mode and are not copied. Trained are the resampler and the blocks: `trained_parameters()`.
     `attend`, `gated` and `image_order` select the ablations of the chapter; the defaults are the paper's model.
-    Raises `ValueError` for an LM without known layers, and in use as `last_image_attention` does: in
-    particular where a text holds more image tags than images.
+    Raises `ValueError` for an LM without known layers or an image token that it does not have, and in use as
+    `last_image_attention` does: in particular where a text holds more image tags than images.
     Source: Flamingo, section 2 (arXiv 2204.14198). Chapter: 34_flamingo.
     """
 
@@ -61,32 +62,24 @@ class Flamingo(nn.Module):
         max_images: int = 16,
     ):
         super().__init__()
+        check_at_least("every", every, 1)
+        read_before = decoder_layers(lm)[::every]
+        if not 0 <= image_token_id < lm.config.vocab_size:
+            raise ValueError(
+                f"image_token_id is {image_token_id}, expected a token of the LM: 0 .. {lm.config.vocab_size - 1}"
+            )
         self.vision = vision.requires_grad_(False).eval()
         self.lm = lm.requires_grad_(False).eval()
-        self.image_token_id = image_token_id
+        self.image_token_id, self.media_dim, self.every = image_token_id, media_dim, every
         dim = lm.config.hidden_size
-        layers = decoder_layers(lm)
         self.resampler = PerceiverResampler(
             media_dim, resampler_depth, heads, head_dim, num_latents, ff_mult=ff_mult
         )
         self.image_order = ImageOrder(image_order, media_dim, max_images)
         self.blocks = nn.ModuleList(
             GatedCrossAttentionBlock(dim, media_dim, heads, head_dim, ff_mult, attend=attend, gated=gated)
-            for _ in layers[::every]
+            for _ in read_before
         )
-        for block, layer in zip(self.blocks, layers[::every], strict=True):
-            layer.register_forward_pre_hook(self._before_layer(block), with_kwargs=True)
-        self._images = None
-
-    def _before_layer(self, block: GatedCrossAttentionBlock):
-        def hook(layer, args, kwargs):
-            if self._images is None:  # the LM used by itself, outside this model's forward
-                return None
-            key_values, phi = self._images
-            hidden, *rest = args
-            return (block.attend_to(hidden, key_values[block], phi), *rest), kwargs
-
-        return hook
 
     def train(self, mode: bool = True) -> "Flamingo":
         """Training mode for the new parts only: dropout in a frozen LM would make it another LM."""
@@ -105,6 +98,7 @@ class Flamingo(nn.Module):
     ) -> Float[Tensor, "batch images tokens media_dim"]:
         """The frozen tower's features. They can be computed once and passed as `features`."""
         require_shape("images", images, batch=None, images=None, channels=None, height=None, width=None)
+        require_finite("images", images)
         return self.vision(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
     def media(
@@ -120,6 +114,7 @@ class Flamingo(nn.Module):
         attention_mask: Bool[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, "batch seq vocab"]:
         """Next-token logits at every position of an interleaved text."""
+        self._check_inputs(input_ids, features)
         phi = image_index(input_ids == self.image_token_id)
         key_values = self.key_values(features)
         return self.run_lm(key_values, phi, input_ids=input_ids, attention_mask=attention_mask).logits
@@ -131,11 +126,29 @@ class Flamingo(nn.Module):
 
     def run_lm(self, key_values: dict, phi: Int[Tensor, "batch seq"], **lm_inputs):
         """One pass of the LM while the blocks see the given images; returns the LM's own output object."""
-        self._images = (key_values, phi)
+
+        def read_images(block, layer, args, kwargs):
+            hidden, *rest = args
+            return (block.attend_to(hidden, key_values[block], phi), *rest), kwargs
+
+        # hooks only for this pass: used by itself or in another Flamingo, the LM is the one it always was
+        layers = decoder_layers(self.lm)[:: self.every]
+        hooks = [
+            layer.register_forward_pre_hook(functools.partial(read_images, block), with_kwargs=True)
+            for layer, block in zip(layers, self.blocks, strict=True)
+        ]
         try:
             return self.lm(**lm_inputs)
         finally:
-            self._images = None
+            for hook in hooks:
+                hook.remove()
+
+    def _check_inputs(self, input_ids: Tensor, features: Tensor) -> None:
+        require_shape("input_ids", input_ids, batch=None, seq=None)
+        if input_ids.shape[1] == 0:
+            raise ValueError(f"input_ids has shape {list(input_ids.shape)}, expected at least one token a text")
+        shape = {"batch": len(input_ids), "images": None, "tokens": None, "media_dim": self.media_dim}
+        require_shape("features", features, **shape)
 
     @torch.no_grad()
     def generate(
@@ -152,9 +165,8 @@ class Flamingo(nn.Module):
         Prompts of a batch have equal length. After `eos_token_id` a text repeats it until all texts have ended.
         `use_cache` keeps the LM's keys and values; the tokens are the same without.
         """
-        require_shape("input_ids", input_ids, batch=None, seq=None)
-        if max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens is {max_new_tokens}, expected at least 1")
+        self._check_inputs(input_ids, features)
+        check_at_least("max_new_tokens", max_new_tokens, 1)
         key_values, unread = self.key_values(features), input_ids
         cache = {cache_argument(self.lm): DynamicCache()} if use_cache else {}
         ended = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
