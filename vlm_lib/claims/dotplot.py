@@ -13,7 +13,7 @@ ACCENT = "var(--vlm-direct, currentColor)"
 
 def number(value: float, sign: bool = False) -> str:
     """Four significant digits, with a real minus sign; `sign` also marks positive values."""
-    text = f"{value:+.4g}" if sign else f"{value:.4g}"
+    text = f"{value:+.4g}" if sign and value else f"{value:.4g}"
     return text.replace("-", "\u2212")
 
 
@@ -30,7 +30,7 @@ def dot_plot(record: dict[str, Any]) -> str:
         f"{record['id']}: effect of each seed {', '.join(number(effect, sign=True) for effect in effects)}; "
         f"mean {number(mean, sign=True)}; threshold {number(threshold, sign=True)}"
     )
-    labels = {x(threshold): number(threshold, sign=bool(threshold))}
+    labels = {x(threshold): number(threshold, sign=True)}
     if abs(x(0) - x(threshold)) > 30:  # nearer, the two labels would overlap
         labels[x(0)] = "0"
     parts = [

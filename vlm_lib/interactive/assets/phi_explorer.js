@@ -89,7 +89,9 @@ function mount(root, config, publish) {
     h("label", {}, h("span", { class: "vlm-label" }, "Sequence (tokens separated by spaces, <image> marks an image)"), input),
     radios("Each token attends to", `${root.parentElement.id}-mode`, modes, mode, (value) => { mode = value; draw(); }),
     notice, strip, words, table,
-    h("p", { class: "vlm-dim" }, "● attends directly (cross-attention)   ○ the chosen token reaches it indirectly (self-attention)   · out of reach"),
+    h("p", { class: "vlm-dim vlm-legend" }, ...[
+      "● attends directly (cross-attention)", "○ reached indirectly by the chosen token (self-attention)", "· not reached",
+    ].map((entry) => h("span", {}, entry))),
   );
   draw();
 }
