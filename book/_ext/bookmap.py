@@ -89,7 +89,9 @@ def drawing(name: str) -> str:
     return f'<svg viewBox="0 0 200 110" role="img" aria-label="{escape(text)}">{body}</svg>'
 
 
-def card(number: str, title: str, line: str, picture: str, chapters: list[tuple[str, str]], written: set[str]) -> str:
+def card(
+    number: str, title: str, line: str, picture: str, chapters: list[tuple[str, str]], written: set[str]
+) -> str:
     """A part: its drawing, what it is about, and its chapters."""
     items = [
         f'<li><a href="../notebooks/{stem}.html">{stem[:2]} {escape(name)}</a></li>'

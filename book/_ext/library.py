@@ -12,7 +12,19 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 # The order in which imports point: a file uses only what stands before it.
-ORDER = ("data", "masks", "attention", "losses", "kernels", "models", "training", "mixing", "zoo", "decoding", "prompting")
+ORDER = (
+    "data",
+    "masks",
+    "attention",
+    "losses",
+    "kernels",
+    "models",
+    "training",
+    "mixing",
+    "zoo",
+    "decoding",
+    "prompting",
+)
 
 
 def modules(package: Path) -> list[Path]:
@@ -54,7 +66,9 @@ def signature(node: ast.AST) -> str:
 
 
 def prose(text: str) -> nodes.paragraph:
-    """A docstring paragraph with its line breaks kept and `code` shown as code."""
+    """A docstring paragraph with `code` as code; lines are joined, except before a list item or a word like Raises:"""
+    if not text.startswith(" "):
+        text = re.sub(r"\n\s*(?!- |[A-Z]\w*:)", " ", text)
     paragraph = nodes.paragraph(classes=["library-doc"])
     for index, piece in enumerate(re.split(r"``?([^`]+)``?", text)):
         paragraph += nodes.literal(piece, piece) if index % 2 else nodes.Text(piece)
@@ -76,8 +90,9 @@ class Library(SphinxDirective):
         for path in modules(package):
             self.env.note_dependency(str(path))
             name = dotted(path, package)
-            section = nodes.section(ids=[nodes.make_id(name)], names=[name])
-            section += nodes.title(name, "", nodes.literal(name, name))
+            section = nodes.section(ids=[nodes.make_id(name)], names=[name], classes=["library-module"])
+            title = name.removeprefix("vlm_lib.")
+            section += nodes.title(title, "", nodes.literal(title, title))
             about = ast.get_docstring(ast.parse(path.read_text()))
             section += [prose(part) for part in (about or "").split("\n\n") if part]
             for node in public_nodes(path):
@@ -92,7 +107,11 @@ class Library(SphinxDirective):
         box += [prose(part) for part in ast.get_docstring(node).split("\n\n")]
         if isinstance(node, ast.ClassDef):
             for method in node.body:
-                if isinstance(method, ast.FunctionDef) and not method.name.startswith("_") and ast.get_docstring(method):
+                if (
+                    isinstance(method, ast.FunctionDef)
+                    and not method.name.startswith("_")
+                    and ast.get_docstring(method)
+                ):
                     box += code(signature(method))
                     box += [prose(part) for part in ast.get_docstring(method).split("\n\n")]
         return box

@@ -1,0 +1,48 @@
+"""Rewrite every address that derives from the repository's, after it was set or has changed (`make set-url URL=...`)."""
+
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where a derived address may stand. Outputs of notebooks hold none.
+DERIVED = ("README.md", "CONTRIBUTING.md", "book/*.md", "book/_template/*", "notebooks/*.md", "notebooks/*.ipynb",
+           "notebooks/exercises/*.md", "notebooks/exercises/*.ipynb")  # fmt: skip
+
+
+def current(root: Path = ROOT) -> str:
+    """The repository's address in _config.yml."""
+    return yaml.safe_load((root / "_config.yml").read_text())["repository"]["url"]
+
+
+def slug(url: str) -> str:
+    """`owner/name` of a GitHub address."""
+    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)/?", url)
+    if match is None:
+        raise SystemExit(f"URL is {url!r}, expected an address like https://github.com/owner/name")
+    return match[1]
+
+
+def derived_files(root: Path = ROOT) -> list[Path]:
+    """Every file that may hold an address derived from the repository's."""
+    return [path for pattern in DERIVED for path in sorted(root.glob(pattern))]
+
+
+def set_url(url: str, root: Path = ROOT) -> list[Path]:
+    """Replace the old address by `url` in _config.yml and in every derived file; returns the files that changed."""
+    old, new, changed = slug(current(root)), slug(url), []
+    for path in [root / "_config.yml", *derived_files(root)]:
+        text = path.read_text()
+        # Plain links, git+https installs and Colab's .../github/owner/name/blob/... all hold github[.com]/owner/name.
+        replaced = re.sub(rf"(github(?:\.com)?/){re.escape(old)}(?![\w.-])", rf"\g<1>{new}", text)
+        if replaced != text:
+            path.write_text(replaced)
+            changed.append(path)
+    return changed
+
+
+if __name__ == "__main__":
+    for file in set_url(sys.argv[1]):
+        print(f"rewrote {file.relative_to(ROOT)}")
