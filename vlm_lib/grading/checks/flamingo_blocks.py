@@ -230,9 +230,11 @@ def _run_gate(gate_class: Callable) -> Callable:
 
 def check_gated_residual(answer: Callable, *, seed: int = 0) -> Report:
     """Check a module class with a parameter `alpha`: `answer()(x, update)` is the gated sum, shut at the start."""
+    if isinstance(answer, nn.Module):
+        return Report("gated residual", False, ("Give the class itself, not a module made from it.",))
     return diagnose(
         "gated residual",
-        _run_gate(answer) if isinstance(answer, type) else answer,
+        _run_gate(answer) if callable(answer) else answer,
         _run_gate(_Gate),
         [Mistake(entry.name, _run_gate(entry.wrong), entry.message) for entry in GATE_MISTAKES],
         gate_cases(seed),

@@ -1,0 +1,63 @@
+"""`python -m vlm_lib.grading`: make the student version of a problem sheet, and grade a class."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from vlm_lib.grading.sheet import SheetError
+
+NOT_A_SANDBOX = "Grading runs the students' code as you: nbgrader is not a sandbox."
+
+
+def parser() -> argparse.ArgumentParser:
+    commands = argparse.ArgumentParser(prog="python -m vlm_lib.grading", description=__doc__)
+    sub = commands.add_subparsers(dest="command", required=True)
+    command = sub.add_parser("release", help="write the student version of a sheet into a folder")
+    command.add_argument("sheet", help="the sheet's .md file, or its name, such as 34_flamingo")
+    command.add_argument("out", help="folder for the student version")
+    command = sub.add_parser("student", help="write the student version beside the sheet, as it is committed")
+    command.add_argument("sheet", help="the sheet's .md file, or its name")
+    command = sub.add_parser("grade", help=f"grade submissions. {NOT_A_SANDBOX}", description=NOT_A_SANDBOX)
+    command.add_argument("sheet", help="the sheet's .md file, or its name")
+    command.add_argument("submissions", help="folder with a folder, or an .ipynb, for each student")
+    command.add_argument("out", help="new folder for scores.csv, reports/ and nbgrader's tree")
+    command.add_argument("--timeout", type=int, default=30, help="seconds that one cell may take (default 30)")
+    return commands
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do what the command line asks for. Raises: SheetError."""
+    if find_spec("nbgrader") is None:
+        raise SheetError('nbgrader is not installed; get it with: pip install "vlm_lib[grading]"')
+    if arguments.command == "grade":
+        from vlm_lib.grading.grade import grade
+
+        start = time.perf_counter()
+        results = grade(arguments.sheet, arguments.submissions, arguments.out, timeout=arguments.timeout)
+        failed = sum(bool(result.problem) for result in results)
+        minutes = (time.perf_counter() - start) / 60
+        print(f"{len(results)} submissions in {minutes:.1f} min, {failed} not graded: {Path(arguments.out)}")
+        return
+    from vlm_lib.grading.release import release, student
+
+    made = student(arguments.sheet) if arguments.command == "student" else release(arguments.sheet, arguments.out)
+    print(f"wrote {made}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0, or 2 after a message about what cannot be used."""
+    arguments = parser().parse_args(argv)
+    try:
+        run(arguments)
+    except SheetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
