@@ -20,6 +20,9 @@ from vlm_lib.kernels.contrastive import TiledContrastive
 from vlm_lib.kernels.sigmoid import TiledSigmoid, positive_pairs
 
 Implementation = Literal["auto", "dense", "one_buffer", "chunked", "triton"]
+SMALL_MATRIX = (
+    2**20
+)  # entries under which "auto" stays with "dense": tiles cost about a millisecond whatever the size
 MATRIX_BUDGET = 2**29  # bytes of similarity matrix that "auto" spends on a CPU; on CUDA a quarter of what is free
 
 
@@ -74,6 +77,8 @@ def _dense_contrastive(x: Tensor, y: Tensor, scale: Tensor, labels: Tensor | Non
 
 def _choose(rows: int, columns: int, device: torch.device) -> str:
     """The implementation for "auto": the fastest whose matrix the memory can afford."""
+    if rows * columns < SMALL_MATRIX:
+        return "dense"
     budget = torch.cuda.mem_get_info(device)[0] // 4 if device.type == "cuda" else MATRIX_BUDGET
     if 4 * rows * columns > budget:
         return "triton" if device.type == "cuda" else "chunked"
@@ -114,8 +119,8 @@ def contrastive_loss(
     `impl`: "dense" is plain torch, differentiable twice and traceable by `torch.compile`. The others are
     differentiable once and break the compiled graph: "one_buffer" keeps the matrix once and multiplies 3
     times instead of ClipLoss's 6, "chunked" keeps no more than `chunk_size` x `chunk_size` of it and
-    multiplies 4 times, "triton" is the same in fused kernels for CUDA. "auto" takes "one_buffer" while the
-    matrix fits the memory.
+    multiplies 4 times, "triton" is the same in fused kernels for CUDA. "auto" takes "dense" for
+    small batches, then "one_buffer" while the matrix fits the memory.
 
     `group`: the batch is spread over the ranks of a `torch.distributed` group, equally. Every rank returns
     the loss of the whole batch; its gradients are such that after averaging over ranks, which is what DDP

@@ -14,9 +14,9 @@ import torch
 import torch.distributed as dist
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vlm_lib.kernels import distributed
+from vlm_lib.kernels.once import once_differentiable
 from vlm_lib.kernels.tiles import TileBuffer
 
 
@@ -69,7 +69,7 @@ class TiledContrastive(torch.autograd.Function):
         return (total / (2 * len(columns))).to(x.dtype)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable('impl="dense" can be')
     def backward(ctx, gradient):
         x, columns, scale, row, column, kept = ctx.saved_tensors
         partners, group, kernels, chunk = ctx.options

@@ -7,8 +7,8 @@ plain form.
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from vlm_lib.kernels.once import once_differentiable
 from vlm_lib.kernels.tiles import TileBuffer, accumulator_dtype, blocks
 
 
@@ -46,13 +46,13 @@ class TiledSigmoid(torch.autograd.Function):
                     dx[i].addmm_(t, y[j])
                     dy[j].addmm_(t.T, x[i])
         if wanted:
-            ctx.save_for_backward(x, scale, dx, dy, dbias.to(bias.dtype).view_as(bias))
+            ctx.save_for_backward(x, y, scale, bias, dx, dy, dbias.to(bias.dtype).view_as(bias))
         return (total / len(x)).to(x.dtype)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable("without chunk_size it can be")
     def backward(ctx, gradient):
-        x, scale, dx, dy, dbias = ctx.saved_tensors
+        x, _, scale, _, dx, dy, dbias = ctx.saved_tensors
         share = gradient / len(x)
         dscale = torch.einsum("nd,nd->n", dx, x).sum().view_as(scale) * share
         return dx * (share * scale), dy * (share * scale), dscale, dbias * share, None, None, None
