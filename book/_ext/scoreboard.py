@@ -1,7 +1,7 @@
-"""The directive `{scoreboard}`: every ledger id with its verdict, computed from the records in the committed notebooks.
+"""The directive `{scoreboard}`: every ledger id with its verdict, computed from the records in the notebooks.
 
-Texts come from book/ledger.yml, results from the chapters that the book builds. Nobody types a verdict, and a record
-that contradicts itself, the ledger or another record is a build warning.
+Texts come from book/ledger.yml, results from the chapters that the book builds. Nobody types a verdict, and a
+record that contradicts itself, the ledger or another record is a build warning.
 """
 
 import re
@@ -18,7 +18,7 @@ from vlm_lib.claims import LedgerItem, load_ledger, load_records, problems, prom
 from vlm_lib.claims.dotplot import dot_plot
 from vlm_lib.claims.render import baseline_sentence, effect_sentence, seeds_sentence
 
-COLUMNS = {"Id": 6, "What the notes say or ask": 36, "Verdict": 14, "Evidence": 44}
+COLUMNS = ("Id", "What the notes say or ask", "Verdict", "Evidence")  # widths: _static/scoreboard.css
 OPEN = "open: not yet written"
 
 
@@ -57,7 +57,7 @@ class Scoreboard(SphinxDirective):
 
     def table(self, rows: list[tuple[LedgerItem, list[dict]]]) -> nodes.table:
         group = nodes.tgroup(cols=len(COLUMNS))
-        group += [nodes.colspec(colwidth=width) for width in COLUMNS.values()]
+        group += [nodes.colspec(colwidth=1) for _ in COLUMNS]
         head = nodes.row()
         head += [nodes.entry("", nodes.paragraph("", name)) for name in COLUMNS]
         group += nodes.thead("", head)
