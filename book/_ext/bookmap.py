@@ -1,7 +1,7 @@
-"""The directive `{bookmap}`: the book's map, one card for each part, with a small drawing of where image meets text.
+"""The directive `{bookmap}`: the book's map, a card for each part, with a drawing of where image meets text.
 
-Blue squares are image tokens, orange squares are words. Drawings use `currentColor` for lines, so that they follow the
-light and the dark page. A chapter is a link once it stands in _toc.yml; the map never promises a page that is not there.
+Blue squares are image tokens, orange squares are words. Drawings use `currentColor` for lines, so that they follow
+the light and the dark page. A chapter is a link once it stands in _toc.yml; no page is promised that is not there.
 """
 
 from html import escape
@@ -19,8 +19,8 @@ PARTS = [
     ("2", "Prefix of a language model", "The image becomes a few vectors before the text.", "prefix", [
         ("21_frozen", "Frozen"), ("22_clipcap", "ClipCap, MobileVLM")]),
     ("3", "Cross-attention", "Layers between the model's own let words look at the image.", "cross", [
-        ("31_visualgpt", "VisualGPT"), ("32_vc_gpt", "VC-GPT"), ("33_merlot", "MERLOT"), ("34_flamingo", "Flamingo"),
-        ("35_coca", "CoCa")]),
+        ("31_visualgpt", "VisualGPT"), ("32_vc_gpt", "VC-GPT"), ("33_merlot", "MERLOT"),
+        ("34_flamingo", "Flamingo"), ("35_coca", "CoCa")]),
     ("4", "No training", "Models that exist already talk to each other, in words or in scores.", "talk", [
         ("41_magic", "MAGiC"), ("42_pica", "PICa"), ("43_socratic_models", "Socratic Models")]),
     ("5", "Data and evaluation", "What the numbers in the papers measure.", "measure", [
@@ -70,12 +70,14 @@ DRAWINGS = {
     ),
     "talk": (
         "One frozen model turns the image into words, another one reads the words",
-        squares("image", 4, 48, 1) + arrow(20, 55, 30, 55) + box(33, 36, 40, 38, dashed=True) + arrow(73, 55, 82, 55)
-        + squares("text", 85, 48, 3) + arrow(139, 55, 148, 55) + box(151, 36, 40, 38, dashed=True),
+        squares("image", 4, 48, 1) + arrow(20, 55, 30, 55) + box(33, 36, 40, 38, dashed=True)
+        + arrow(73, 55, 82, 55) + squares("text", 85, 48, 3)
+        + arrow(139, 55, 148, 55) + box(151, 36, 40, 38, dashed=True),
     ),
     "measure": (
         "Measured values of several seeds against a threshold line",
-        '<line class="arrow" x1="20" y1="95" x2="180" y2="95"/><line class="arrow" x1="20" y1="95" x2="20" y2="12"/>'
+        '<line class="arrow" x1="20" y1="95" x2="180" y2="95"/>'
+        '<line class="arrow" x1="20" y1="95" x2="20" y2="12"/>'
         '<line class="model" x1="20" y1="58" x2="180" y2="58" stroke-dasharray="3 4"/>'
         + "".join(f'<circle class="image" cx="{x}" cy="{y}" r="5"/>' for x, y in ((60, 76), (68, 82), (76, 70)))
         + "".join(f'<circle class="text" cx="{x}" cy="{y}" r="5"/>' for x, y in ((130, 30), (138, 40), (146, 24))),
@@ -114,8 +116,9 @@ class BookMap(SphinxDirective):
         parts = yaml.safe_load(toc_file.read_text())["parts"]
         written = {Path(chapter["file"]).name for part in parts for chapter in part["chapters"]}
         tip = (
-            '<svg class="map-defs" aria-hidden="true"><defs><marker id="map-tip" viewBox="0 0 8 8" refX="7" refY="4" '
-            'markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker></defs></svg>'
+            '<svg class="map-defs" aria-hidden="true"><defs><marker id="map-tip" viewBox="0 0 8 8" refX="7" '
+            'refY="4" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/>'
+            "</marker></defs></svg>"
         )
         cards = "".join(card(*part, written) for part in PARTS)
         return [nodes.raw("", f'{tip}<div class="book-map">{cards}</div>', format="html")]

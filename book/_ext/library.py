@@ -1,7 +1,7 @@
 """The directive `{library}`: the public names of vlm_lib, read from its source without importing it.
 
-Signatures are shown as they are written, because the shapes in them (`Float[Tensor, "batch seq dim"]`) are what a reader
-looks for, and a rendering from live objects would lose them.
+Signatures are shown as they are written, because the shapes in them (`Float[Tensor, "batch seq dim"]`) are what a
+reader looks for, and a rendering from live objects would lose them.
 """
 
 import ast
@@ -66,7 +66,7 @@ def signature(node: ast.AST) -> str:
 
 
 def prose(text: str) -> nodes.paragraph:
-    """A docstring paragraph with `code` as code; lines are joined, except before a list item or a word like Raises:"""
+    """A docstring paragraph with `code` as code; lines are joined, but for list items and words like Raises:"""
     if not text.startswith(" "):
         text = re.sub(r"\n\s*(?!- |[A-Z]\w*:)", " ", text)
     paragraph = nodes.paragraph(classes=["library-doc"])

@@ -1,4 +1,4 @@
-"""Keep the built book whole without a network: MathJax comes with the pages, and nothing else is asked for elsewhere."""
+"""Keep the built book whole without a network: MathJax comes with the pages, nothing is asked for elsewhere."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ def configure(app, config) -> None:
 
 
 def remove_thebe(app) -> None:
-    """Undo what sphinx_thebe, which Jupyter Book always loads, adds to every page: a script from a public server."""
+    """Undo what sphinx_thebe, which Jupyter Book always loads, adds to every page: a script from elsewhere."""
     for name, listeners in app.events.listeners.items():
         app.events.listeners[name] = [entry for entry in listeners if entry.handler.__module__ != "sphinx_thebe"]
     app.registry.css_files = [entry for entry in app.registry.css_files if entry[0] != "sphinx-thebe.css"]

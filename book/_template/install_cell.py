@@ -1,4 +1,7 @@
-import importlib.metadata, importlib.util, subprocess, sys
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
 
 if importlib.util.find_spec("vlm_lib") is None:
     has_torch = importlib.util.find_spec("torch") is not None

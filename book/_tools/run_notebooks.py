@@ -8,13 +8,14 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+
 from notebooks import HASH_KEY, ROOT, chapters, is_stale, state_hash
 
 CELL_TIMEOUT = 1200  # seconds; a chapter's budget is far below it, so only a hang ends here
 
 
 def refresh_text(text_half: Path) -> nbformat.NotebookNode:
-    """The chapter as its .md half has it, with the outputs and cell ids that the .ipynb half has for the same cells."""
+    """The chapter as its .md half has it, with the outputs that the .ipynb half has for the same cells."""
     notebook = jupytext.read(text_half)
     executed_half = text_half.with_suffix(".ipynb")
     if executed_half.exists():
@@ -38,7 +39,7 @@ def save(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Run all cells in place, in a fresh kernel that starts in `folder`; the first error ends it with a traceback."""
+    """Run all cells in place, in a fresh kernel that starts in `folder`; the first error ends it."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -1,4 +1,4 @@
-"""Rewrite every address that derives from the repository's, after it was set or has changed (`make set-url URL=...`)."""
+"""Rewrite every address that derives from the repository's (`make set-url URL=https://github.com/owner/name`)."""
 
 import re
 import sys
@@ -31,11 +31,11 @@ def derived_files(root: Path = ROOT) -> list[Path]:
 
 
 def set_url(url: str, root: Path = ROOT) -> list[Path]:
-    """Replace the old address by `url` in _config.yml and in every derived file; returns the files that changed."""
+    """Replace the old address by `url` in _config.yml and every derived file; returns the files that changed."""
     old, new, changed = slug(current(root)), slug(url), []
     for path in [root / "_config.yml", *derived_files(root)]:
         text = path.read_text()
-        # Plain links, git+https installs and Colab's .../github/owner/name/blob/... all hold github[.com]/owner/name.
+        # Links, git+https installs and Colab's .../github/owner/name/blob/... all hold github[.com]/owner/name.
         replaced = re.sub(rf"(github(?:\.com)?/){re.escape(old)}(?![\w.-])", rf"\g<1>{new}", text)
         if replaced != text:
             path.write_text(replaced)
