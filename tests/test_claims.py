@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from vlm_lib import claims
 from vlm_lib.claims import MIME, Claim, answer
 from vlm_lib.claims.__main__ import main
-from vlm_lib.claims.dotplot import dot_plot
+from vlm_lib.claims.dotplot import dot_plot, number
 
 ROOT = Path(__file__).parents[1]
 
@@ -167,7 +167,7 @@ def test_verdict_reads_as_text_and_as_a_table():
     bundle = measured((0.2, 0.3, -0.1)).verdict()._repr_mimebundle_()
     assert "C17: inconclusive" in bundle["text/plain"]
     assert "2 of 3 seeds lie above the threshold of +0.05." in bundle["text/plain"]
-    assert "last beats the baselines: image-blind in 3 of 3 seeds." in bundle["text/plain"]
+    assert "Better than the baselines: image-blind in 3 of 3 seeds." in bundle["text/plain"]
     for part in ("inconclusive", '<th scope="row">image-blind</th>', "seed 2", "0.25", "<svg", "data-theme"):
         assert part in bundle["text/html"]
     assert "http" not in bundle["text/html"]
@@ -184,6 +184,14 @@ def test_dot_plot_places_a_dot_for_each_seed():
     assert places[0] < places[2] < places[1]
     assert places[2] - places[0] == pytest.approx(places[1] - places[2], abs=0.2)  # even steps, even distances
     assert "effect of each seed +0.1, +0.3, +0.2; mean +0.2; threshold +0.05" in svg
+
+
+@pytest.mark.parametrize(
+    ("value", "plain", "signed"),
+    [(0.0, "0", "0"), (0.12345, "0.123", "+0.123"), (-0.5, "−0.5", "−0.5"), (12345.6, "12346", "+12346")],
+)
+def test_numbers_read_well(value, plain, signed):
+    assert (number(value), number(value, sign=True)) == (plain, signed)
 
 
 def test_answer_records_its_evidence():

@@ -12,8 +12,9 @@ ACCENT = "var(--vlm-direct, currentColor)"
 
 
 def number(value: float, sign: bool = False) -> str:
-    """Four significant digits, with a real minus sign; `sign` also marks positive values."""
-    text = f"{value:+.4g}" if sign and value else f"{value:.4g}"
+    """Three significant digits, or all before the point, with a real minus sign; `sign` marks positive values."""
+    digits = ".0f" if abs(value) >= 1000 else ".3g"
+    text = format(value, f"+{digits}" if sign and value else digits)
     return text.replace("-", "\u2212")
 
 

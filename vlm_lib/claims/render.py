@@ -42,7 +42,7 @@ def baseline_sentence(record: Record) -> str:
         for name in record["baselines"]
     }
     listed = ", ".join(f"{name} in {wins} of {len(treated)} seeds" for name, wins in beaten.items())
-    return f"{record['treatment']} beats the baselines: {listed}."
+    return f"Better than the baselines: {listed}."
 
 
 def as_text(record: Record) -> str:
