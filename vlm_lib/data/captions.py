@@ -33,8 +33,13 @@ STATEMENTS = (
     "the {colour} {shape} is {size} .",
 )
 NUMBERS = ("zero", "one", "two", "three", "four")
-INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
-INVERSE |= {"above and left of": "below and right of", "above and right of": "below and left of"}
+_OPPOSITES = (
+    ("left of", "right of"),
+    ("above", "below"),
+    ("above and left of", "below and right of"),
+    ("above and right of", "below and left of"),
+)
+INVERSE = dict(_OPPOSITES) | {inverse: relation for relation, inverse in _OPPOSITES}
 # The plain captions come first: `TEMPLATES[0]` wraps nothing around them.
 TEMPLATES = ("{} .", "there is {} .", "this is {} .", "a picture of {} .", "we see {} .", "the picture shows {} .")
 

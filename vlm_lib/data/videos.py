@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int8, UInt8
 from torch import Tensor
 
-from vlm_lib.checks import check_at_least, check_one_of, check_range
+from vlm_lib.checks import check_at_least, check_one_of
 from vlm_lib.data.attributes import SPLITS, draw_attributes
 from vlm_lib.data.captions import phrase
 from vlm_lib.data.sprites import IMAGE, paint, place
@@ -76,7 +76,8 @@ def videos(
     the four directions or are not finite, >= 0 and positive in sum. Chapter: 33_merlot.
     """
     check_at_least("n", n, 1)
-    check_range("frames", frames, 2, MOST_FRAMES)
+    if not isinstance(frames, int) or frames not in range(2, MOST_FRAMES + 1):
+        raise ValueError(f"frames: got {frames!r}, expected an int within 2 .. {MOST_FRAMES}")
     check_one_of("split", split, SPLITS)
     check_one_of("narration", narration, tuple(NARRATIONS))
     rng = stream(seed, f"videos {split}")
