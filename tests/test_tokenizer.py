@@ -113,3 +113,16 @@ def test_it_survives_saving_and_loading(tmp_path):
 @pytest.mark.parametrize("word", ["lion", "zodiac", "leftmost"])
 def test_known_means_in_one_of_the_worlds(word):
     assert (word in vocabulary()) == (word != "leftmost")
+
+
+def test_one_world_alone_knows_its_own_words_only():
+    small = world_tokenizer(("scenes",))
+    assert len(small) < len(TOKENIZER) / 10
+    assert small.unk_token_id not in small("<image> a red circle . <eoc>").input_ids
+    assert small.unk_token_id in small("giraffe").input_ids
+
+
+@pytest.mark.parametrize("worlds", [(), ("scenes", "imagenet")])
+def test_unknown_worlds_are_named(worlds):
+    with pytest.raises(ValueError, match="worlds: got"):
+        world_tokenizer(worlds)

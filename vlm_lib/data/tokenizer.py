@@ -28,20 +28,26 @@ def split_words(text: str) -> list[str]:
     return [word for word, _ in _PRE_TOKENIZER.pre_tokenize_str(_NORMALIZER.normalize_str(text))]
 
 
+WORLDS = ("scenes", "openmoji")
+
+
 @functools.cache
-def vocabulary() -> dict[str, int]:
+def vocabulary(worlds: tuple[str, ...] = WORLDS) -> dict[str, int]:
     """Word -> id: special tokens first, then punctuation, then all words in alphabetical order."""
-    texts = [*captions.vocabulary(), *videos.vocabulary(), EXTRA]
-    for record in openmoji_metadata.records():
-        texts += [record.name, record.group, record.subgroup, *record.tags]
-    texts += openmoji_metadata.facts(openmoji_metadata.records())
+    texts = [EXTRA]
+    if "scenes" in worlds:
+        texts += [*captions.vocabulary(), *videos.vocabulary()]
+    if "openmoji" in worlds:
+        for record in openmoji_metadata.records():
+            texts += [record.name, record.group, record.subgroup, *record.tags]
+        texts += openmoji_metadata.facts(openmoji_metadata.records())
     words = {word for text in texts for word in split_words(text)}
     ordered = [*SPECIAL, *string.punctuation, *sorted(words - set(string.punctuation))]
     return {word: index for index, word in enumerate(ordered)}
 
 
 def world_tokenizer(worlds: tuple[str, ...] = WORLDS) -> PreTrainedTokenizerFast:
-    """The tokenizer of the named worlds, both by default: <pad> <unk> <bos> <eos> <image> <eoc>, then every word; pads on the right.
+    """The tokenizer of the named worlds: <pad> <unk> <bos> <eos> <image> <eoc>, then every word; pads on the right.
 
     It adds no special tokens of its own: documents write their <bos> and <eoc> where they mean them. Decoding
     joins tokens by single spaces, so canonical text (see `split_words`) comes back unchanged. One world
