@@ -47,7 +47,7 @@ def vocabulary(worlds: tuple[str, ...] = WORLDS) -> dict[str, int]:
 
 
 def world_tokenizer(worlds: tuple[str, ...] = WORLDS) -> PreTrainedTokenizerFast:
-    """The tokenizer of the named worlds: <pad> <unk> <bos> <eos> <image> <eoc>, then every word; pads on the right.
+    """The tokenizer of the named worlds: <pad> <unk> <bos> <eos> <image> <eoc>, then all words; pads on the right.
 
     It adds no special tokens of its own: documents write their <bos> and <eoc> where they mean them. Decoding
     joins tokens by single spaces, so canonical text (see `split_words`) comes back unchanged. One world
