@@ -62,10 +62,10 @@ def test_mask_figure_fills_what_is_allowed():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "3"]
     assert axes.yaxis_inverted()  # the first token stands on top
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["may attend", "may not"]
+    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == ["may attend", "may not"]
     assert axes.get_xlabel()
     assert axes.get_ylabel()
-    assert axes.get_title(loc="left") == "Mask"
+    assert axes.figure.get_suptitle() == "Mask"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Backgrounds are opaque white, so a figure reads the same on a light and on a dar
 (2008), which colour-blind readers can tell apart. Chapters: every one.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -109,23 +110,21 @@ def mask_figure(
             f"mask has shape {list(cells.shape)}, expected [{len(row_labels)} {len(column_labels)}] "
             "as there are labels"
         )
-    width, height = 2.4 + 0.32 * cells.shape[1], 1.3 + 0.26 * cells.shape[0]
-    _, axes = plt.subplots(figsize=(max(width, 3.6), height))
-    axes.pcolormesh(
-        cells.astype(int), cmap=ListedColormap(["white", BLUE]), vmin=0, vmax=1, edgecolors=FAINT, linewidth=0.8
-    )
+    size = (max(2.2 + 0.32 * cells.shape[1], 3.2), 1.6 + 0.26 * cells.shape[0])
+    figure, axes = plt.subplots(figsize=size, layout="compressed")  # the layout for axes of fixed shape
+    colours = ListedColormap(["white", BLUE])
+    axes.pcolormesh(cells.astype(int), cmap=colours, vmin=0, vmax=1, edgecolors=FAINT, linewidth=0.8)
     axes.invert_yaxis()
     axes.set_aspect("equal")
     turned = max(map(len, column_labels)) > 3
     axes.set_xticks(np.arange(cells.shape[1]) + 0.5, column_labels, rotation=90 if turned else 0)
     axes.set_yticks(np.arange(cells.shape[0]) + 0.5, row_labels)
     axes.tick_params(length=0)
-    axes.set(title=title, xlabel=column_axis, ylabel=row_axis)
-    handles = [
-        Patch(facecolor=BLUE, edgecolor=FAINT, label="may attend"),
-        Patch(facecolor="white", edgecolor=INK, label="may not"),
-    ]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1))
+    axes.set(xlabel=column_axis, ylabel=row_axis)
+    figure.suptitle(title, fontsize=11)  # over the whole figure, since a mask may be two columns wide
+    kinds = {"may attend": BLUE, "may not": "white"}
+    handles = [Patch(facecolor=colour, edgecolor=INK, label=kind) for kind, colour in kinds.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return axes
 
 
@@ -157,7 +156,7 @@ def spread(
     for name, value in (baselines or {}).items():
         axes.axhline(value, color=INK, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(name, (1.01, value), xycoords=("axes fraction", "data"), va="center", fontsize=9)
-    axes.set_xticks(range(len(arms)), [name.replace(" ", "\n") if len(name) > 12 else name for name in arms])
+    axes.set_xticks(range(len(arms)), [textwrap.fill(name, 14) for name in arms])
     axes.set_xlim(-0.6, len(arms) - 0.4)
     axes.set(title=title, xlabel="arm (a dot is one seed, the bar their mean)", ylabel=metric)
     axes.grid(axis="y")
