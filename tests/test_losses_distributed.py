@@ -49,12 +49,11 @@ def single_process(per_rank, world_size, labelled, impl="dense"):
     return float(loss.detach()), [p.grad for p in model.parameters()]
 
 
-def train_step(rank, world_size, folder, per_rank, options):
-    """One process of DDP: gradients of every parameter after DDP's own averaging."""
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
+def ddp_gradients(rank, world_size, per_rank):
+    """For each option, the loss on this rank and every parameter's gradient after DDP's own averaging."""
     own = slice(rank * per_rank, (rank + 1) * per_rank)
     results = []
-    for option in options:
+    for option in OPTIONS:
         model, images, texts, labels = whole_batch(per_rank, world_size)
         wrapped = DistributedDataParallel(model)
         loss = contrastive_loss(
@@ -66,27 +65,13 @@ def train_step(rank, world_size, folder, per_rank, options):
         )
         loss.backward()
         results.append((float(loss.detach()), [p.grad for p in model.parameters()]))
-    torch.save(results, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    return results
 
 
-@pytest.mark.parametrize(("world_size", "per_rank"), [(2, 5), (4, 3), (3, 1)])
-def test_ddp_with_group_equals_one_process(world_size, per_rank, tmp_path):
-    mp.spawn(train_step, (world_size, str(tmp_path), per_rank, OPTIONS), nprocs=world_size)
-    for rank in range(world_size):
-        results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        for option, (value, gradients) in zip(OPTIONS, results, strict=True):
-            expected, expected_gradients = single_process(per_rank, world_size, option["labelled"])
-            assert value == pytest.approx(expected, abs=1e-10), (option, rank)
-            torch.testing.assert_close(gradients, expected_gradients, atol=1e-10, rtol=1e-8)
-
-
-def feature_gradients(rank, world_size, folder):
-    """Gradients of the features themselves and of the scale: `world_size` times the rank's share of the
-    truth."""
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
-    model, images, texts, _ = whole_batch(4, world_size)
-    own = slice(rank * 4, (rank + 1) * 4)
+def feature_gradients(rank, world_size, per_rank):
+    """Gradients of this rank's features and of the scale, and of "dense" a second derivative."""
+    model, images, texts, _ = whole_batch(per_rank, world_size)
+    own = slice(rank * per_rank, (rank + 1) * per_rank)
     results = {}
     with torch.no_grad():
         x, y, scale = model(images, texts)
@@ -94,30 +79,58 @@ def feature_gradients(rank, world_size, folder):
         leaves = [t.clone().requires_grad_() for t in (x[own], y[own], scale)]
         loss = contrastive_loss(*leaves, impl=impl, chunk_size=3, group=dist.group.WORLD)
         results[impl] = torch.autograd.grad(loss, leaves)
-    # on all ranks, a second derivative of "dense" and an error of one rank alone
     leaf = x[own].clone().requires_grad_()
-    (first,) = torch.autograd.grad(
-        contrastive_loss(leaf, y[own], scale, impl="dense", group=dist.group.WORLD), leaf, create_graph=True
-    )
+    loss = contrastive_loss(leaf, y[own], scale, impl="dense", group=dist.group.WORLD)
+    (first,) = torch.autograd.grad(loss, leaf, create_graph=True)
     (results["second"],) = torch.autograd.grad(first.square().sum(), leaf)
-    messages = []
-    broken = x[own].clone()
+    return results
+
+
+def refusals(rank):
+    """What each rank is told when rank 1 has a NaN, when batches differ, when rank 0 has a wrong shape."""
+    torch.manual_seed(0)
+    x = F.normalize(torch.randn(4 + rank, 5), dim=1)
+    even = x[:4]
+    broken = even.clone()
     broken[0, 0] = math.nan if rank == 1 else broken[0, 0]
-    uneven = x[: 4 + rank], y[: 4 + rank]
-    for a, b in ((broken, y[own]), uneven, (x[own, 0] if rank == 0 else x[own], y[own])):
+    messages = []
+    for images, texts in ((broken, even), (x, x), (even[:, 0] if rank == 0 else even, even)):
         try:
-            contrastive_loss(a, b, scale, group=dist.group.WORLD)
+            contrastive_loss(images, texts, 1.0, group=dist.group.WORLD)
         except ValueError as error:
             messages.append(str(error))
-    results["messages"] = messages
+    return messages
+
+
+def work(rank, world_size, folder):
+    """All that one process does; starting it is the dear part."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
+    results = {f"ddp {per_rank}": ddp_gradients(rank, world_size, per_rank) for per_rank in (1, 3)}
+    results["features"] = feature_gradients(rank, world_size, 4)
+    results["refusals"] = refusals(rank)
     torch.save(results, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-def test_features_scale_second_derivative_and_refusals_on_every_rank(tmp_path):
-    size = 2
-    mp.spawn(feature_gradients, (size, str(tmp_path)), nprocs=size)
-    ranks = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(size)]
+@pytest.fixture(scope="module", params=[2, 4])
+def ranks(request, tmp_path_factory):
+    """What every rank of a group of 2 or 4 processes found."""
+    folder = tmp_path_factory.mktemp(f"ranks{request.param}")
+    mp.spawn(work, (request.param, str(folder)), nprocs=request.param)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(request.param)]
+
+
+@pytest.mark.parametrize("per_rank", [1, 3])
+def test_ddp_with_group_equals_one_process(ranks, per_rank):
+    for results in ranks:
+        for option, (value, gradients) in zip(OPTIONS, results[f"ddp {per_rank}"], strict=True):
+            expected, expected_gradients = single_process(per_rank, len(ranks), option["labelled"])
+            assert value == pytest.approx(expected, abs=1e-10), option
+            torch.testing.assert_close(gradients, expected_gradients, atol=1e-10, rtol=1e-8)
+
+
+def test_gradients_feature_by_feature_of_the_scale_and_of_second_order(ranks):
+    size, found = len(ranks), [results["features"] for results in ranks]
     model, images, texts, _ = whole_batch(4, size)
     with torch.no_grad():
         inputs = model(images, texts)
@@ -125,21 +138,25 @@ def test_features_scale_second_derivative_and_refusals_on_every_rank(tmp_path):
     true = torch.autograd.grad(contrastive_loss(*leaves, impl="dense"), leaves, create_graph=True)
     for impl in ("dense", "one_buffer", "chunked"):
         for k in range(2):
-            torch.testing.assert_close(torch.cat([r[impl][k] for r in ranks]) / size, true[k].detach())
-        torch.testing.assert_close(sum(r[impl][2] for r in ranks) / size, true[2].detach())
-    # d/dx of sum over ranks of |size * dL/dx|^2, of which each rank's graph holds the part of its own loss
+            torch.testing.assert_close(torch.cat([f[impl][k] for f in found]) / size, true[k].detach())
+        torch.testing.assert_close(sum(f[impl][2] for f in found) / size, true[2].detach())
+    # the first gradients are `size` times the truth, and so are the squares' derivatives with respect to them
     (second,) = torch.autograd.grad((size * true[0]).square().sum(), leaves[0])
-    torch.testing.assert_close(torch.cat([r["second"] for r in ranks]), second)
-    assert ranks[0]["messages"] == [
-        "ranks [1] of group were given features that this function refuses",
-        "image_features has shapes [[4, 5], [5, 5]] on the ranks of group, expected one shape",
-        "image_features has shape [4], expected [batch dim]",
-    ]
-    assert ranks[1]["messages"] == [
-        "image_features must be finite: 1 of 20 values are NaN or infinite",
-        "image_features has shapes [[4, 5], [5, 5]] on the ranks of group, expected one shape",
-        "ranks [0] of group were given features that this function refuses",
-    ]
+    torch.testing.assert_close(torch.cat([f["second"] for f in found]), second)
+
+
+def test_what_one_rank_refuses_all_ranks_refuse(ranks):
+    shapes = [[4 + rank, 5] for rank in range(len(ranks))]
+    uneven = f"image_features has shapes {shapes} on the ranks of group, expected one shape"
+    elsewhere = "ranks [{}] of group were given features that this function refuses"
+    for rank, results in enumerate(ranks):
+        nan = (
+            "image_features must be finite: 1 of 20 values are NaN or infinite"
+            if rank == 1
+            else elsewhere.format(1)
+        )
+        flat = "image_features has shape [4], expected [batch dim]" if rank == 0 else elsewhere.format(0)
+        assert results["refusals"] == [nan, uneven, flat]
 
 
 def test_gather_variants_under_torchrun(tmp_path):
