@@ -1,8 +1,8 @@
 """Run one chapter as Colab would: its .ipynb alone in an empty folder, in an environment without vlm_lib.
 
-The environment is made anew and holds PyTorch and a kernel, as Colab's does. The notebook's first cell then
-installs the library with what it declares to need, from a copy of this checkout in place of the public address, and
-must leave PyTorch as it is. Needs minutes, and about 6 GB of disk while it runs (`make check-colab CHAPTER=34_flamingo`).
+The environment is made anew and holds PyTorch and a kernel, as Colab's does. The notebook's first cell installs
+the library with what it declares to need, from a copy of this checkout in place of the public address, and must
+leave PyTorch as it is. Takes minutes, and 6 GB of disk while it runs (`make check-colab CHAPTER=34_flamingo`).
 """
 
 import json
@@ -38,7 +38,7 @@ def copy_package(target: Path, root: Path = ROOT) -> None:
 
 
 def local_notebook(notebook: nbformat.NotebookNode, package: Path, url: str) -> nbformat.NotebookNode:
-    """The notebook with the local copy in place of the repository's address, which its first code cell must hold."""
+    """The notebook with the local copy in place of the repository's address in its first code cell."""
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     public = f"git+{url}"
     if public not in first.source:
