@@ -111,9 +111,9 @@ class Flamingo(nn.Module):
         self,
         input_ids: Int[Tensor, "batch seq"],
         features: Float[Tensor, "batch images tokens media_dim"],
-        attention_mask: Bool[Tensor, "batch seq"] | None = None,
+        attention_mask: Bool[Tensor, "batch seq"] | Float[Tensor, "batch 1 seq seq"] | None = None,
     ) -> Float[Tensor, "batch seq vocab"]:
-        """Next-token logits at every position of an interleaved text."""
+        """Next-token logits at every position of an interleaved text; `attention_mask` goes to the LM as it is."""
         self._check_inputs(input_ids, features)
         phi = image_index(input_ids == self.image_token_id)
         key_values = self.key_values(features)
