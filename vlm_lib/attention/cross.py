@@ -45,7 +45,9 @@ class MaskedCrossAttention(nn.Module):
         """Project the images once; the result serves every later token of a generated text."""
         require_shape("media", media, batch=None, images=None, tokens=None, media_dim=self.media_dim)
         require_finite("media", media)
-        k, v = self.to_kv(media).unflatten(-1, (2, self.heads, -1)).permute(3, 0, 4, 1, 2, 5)
+        # split before heads are told apart: backward then joins the two gradients with one copy, not two
+        joined = self.to_kv(media).chunk(2, dim=-1)
+        k, v = (t.unflatten(-1, (self.heads, -1)).permute(0, 3, 1, 2, 4) for t in joined)
         return k, v
 
     def attend_to(

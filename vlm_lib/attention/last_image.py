@@ -8,7 +8,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vlm_lib.checks import require_finite, require_phi, require_shape
+from vlm_lib.kernels.flex import flex_last_image_attention
+from vlm_lib.kernels.flex import unavailable as flex_unavailable
 from vlm_lib.kernels.segments import segments_attention
+from vlm_lib.kernels.varlen import unavailable as varlen_unavailable
+from vlm_lib.kernels.varlen import varlen_attention
 from vlm_lib.masks import last_image_mask
 
 
@@ -32,11 +36,46 @@ def masked_attention(
     return out.masked_fill(~sees_something[:, None, :, None], 0.0)
 
 
+def _one_image(q, k, v, phi):
+    """All positions of an example see one image: decoding a token reads the last image and no other."""
+    if k.shape[2] == 1:
+        k, v = k[:, :, 0], v[:, :, 0]
+    else:
+        example, image = torch.arange(len(q), device=q.device), phi.amax(dim=1).clamp(min=1) - 1
+        k, v = k[example, :, image], v[example, :, image]
+    out = F.scaled_dot_product_attention(q, k, v)
+    blind = phi == 0
+    if torch.compiler.is_compiling() or blind.any():
+        out = out.masked_fill(blind[:, None, :, None], 0.0)
+    return out
+
+
 def _dense(q, k, v, phi):
     return masked_attention(q, k, v, last_image_mask(phi, k.shape[2], k.shape[3]))
 
 
-IMPLEMENTATIONS = {"dense": _dense, "segments": segments_attention}
+IMPLEMENTATIONS = {
+    "dense": _dense,
+    "segments": segments_attention,
+    "varlen": varlen_attention,
+    "flex": flex_last_image_attention,
+}
+
+
+def _why_not(impl: str, q: Tensor, k: Tensor, v: Tensor) -> str | None:
+    """What keeps `impl` from running on these tensors, or None."""
+    if impl == "varlen":
+        return varlen_unavailable(q)
+    return flex_unavailable(q, k, v) if impl == "flex" else None
+
+
+def _choose(q: Tensor, k: Tensor, v: Tensor) -> str:
+    # runs of text differ from batch to batch, which a compiled graph cannot follow
+    if torch.compiler.is_compiling():
+        return "dense"
+    if q.device.type == "cpu":
+        return "segments"
+    return "dense" if _why_not("varlen", q, k, v) else "varlen"
 
 
 def last_image_attention(
@@ -45,15 +84,19 @@ def last_image_attention(
     v: Float[Tensor, "batch heads images tokens dim"],
     phi: Int[Tensor, "batch seq"],
     *,
-    impl: Literal["auto", "dense", "segments"] = "auto",
+    impl: Literal["auto", "dense", "segments", "varlen", "flex"] = "auto",
 ) -> Float[Tensor, "batch heads seq dim"]:
     """Each text position attends to the tokens of image number phi and to nothing else.
 
-    A row with phi == 0 is exactly 0 and has gradient 0. `impl`: "dense" masks all visual tokens, "segments"
-    attends image by image (once differentiable); "auto" is "segments" on CPU, "dense" elsewhere and under
-    `torch.compile`.
+    A row with phi == 0 is exactly 0 and has gradient 0. `impl`:
+    "dense" masks all visual tokens, differentiable as often as `scaled_dot_product_attention` is;
+    "segments" attends image by image, once differentiable, meant for CPU;
+    "varlen" does so in one launch, on CUDA in half precision; "flex" skips blocks of the mask, on CUDA
+    (both not yet run on a GPU);
+    "auto" reads a single image, without a mask, where there is one image or one new token; else it is
+    "segments" on CPU, "varlen" where that can run, "dense" elsewhere and under `torch.compile`.
     Raises `ValueError` for wrong shapes, a phi that decreases or exceeds the number of images, an empty batch,
-    values that are not finite, or an unknown `impl`.
+    values that are not finite, an unknown `impl`, or one that cannot run on this device and dtype.
     Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
     """
     batch, heads, seq, dim = q.shape if q.ndim == 4 else (None,) * 4
@@ -66,8 +109,14 @@ def last_image_attention(
         if tensor.dtype != q.dtype:
             raise ValueError(f"{name} has dtype {tensor.dtype}, expected that of q, {q.dtype}")
         require_finite(name, tensor)
-    if impl == "auto":
-        impl = "segments" if q.device.type == "cpu" and not torch.compiler.is_compiling() else "dense"
-    if impl not in IMPLEMENTATIONS:
+    if impl not in ("auto", *IMPLEMENTATIONS):
         raise ValueError(f"impl is {impl!r}, expected 'auto' or one of {sorted(IMPLEMENTATIONS)}")
+    if reason := _why_not(impl, q, k, v):
+        raise ValueError(f"impl is {impl!r}, which {reason}")
+    if 0 in (seq, *k.shape[2:4]):
+        return _dense(q, k, v, phi)
+    if impl == "auto":
+        if seq == 1 or k.shape[2] == 1:
+            return _one_image(q, k, v, phi)
+        impl = _choose(q, k, v)
     return IMPLEMENTATIONS[impl](q, k, v, phi)

@@ -69,14 +69,15 @@ class AttentionPooler(nn.Module):
         self._check(context, key_padding_mask)
         q = self.to_q(self.norm_query(self.query)).unflatten(-1, (self.heads, -1)).transpose(0, 1)
         context = self.norm_context(context)
-        if self._implementation(context.shape[1]) == "folded":
+        if self.implementation(context.shape[1]) == "folded":
             weights = self.to_k.weight, self.to_v.weight, self.to_v.bias
             pooled = folded_attention(q, context, *weights, key_padding_mask)
         else:
             pooled = self._dense(q, context, key_padding_mask)
         return self.to_out(pooled)
 
-    def _implementation(self, tokens: int) -> str:
+    def implementation(self, tokens: int) -> Literal["dense", "folded"]:
+        """The form that serves contexts of `tokens` tokens."""
         if self.impl != "auto":
             return self.impl
         sizes = tokens, len(self.query), self.dim, self.context_dim

@@ -4,4 +4,4 @@
 `comparisons(quick, device)`, which yields `harness.Comparison` objects.
 """
 
-GROUPS = ("contrastive",)
+GROUPS = ("contrastive", "attention", "pooling")
