@@ -7,7 +7,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
 
+from vlm_lib.grading.sheet import nbgrader_of
+
 SKIP = "skip-execution"  # nbclient's own tag
+# For the sheet's own imports and for a kernel's start: a slow machine is not the student's fault.
+SETUP_SECONDS = 300
+# The first use of an optimiser imports much of torch (2 s of CPU time), so let it happen before any cell is timed.
+WARM_UP = "__import__('torch').optim.SGD([__import__('torch').zeros(1)], lr=1.0).zero_grad()"
 
 
 class ExecuteEveryCell(Execute):
@@ -17,6 +23,17 @@ class ExecuteEveryCell(Execute):
     the interrupt (a bare `except` inside `while True`) or kills the kernel would cost the student everything.
     Here it is marked as failed, and all others are executed again in a new kernel.
     """
+
+    def __init__(self, **traits):
+        super().__init__(**traits)
+        self.startup_timeout = SETUP_SECONDS
+        self.extra_arguments = ["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={WARM_UP}"]
+        self.timeout_func = self.seconds_for
+
+    def seconds_for(self, cell: NotebookNode) -> int:
+        """The time that a cell may take: `timeout`, but more for a cell of the sheet that only prepares."""
+        ours = nbgrader_of(cell)
+        return SETUP_SECONDS if ours.get("locked") and not ours.get("grade") else self.timeout
 
     def preprocess(self, nb: NotebookNode, resources: dict, km=None) -> tuple[NotebookNode, dict]:
         given_up: dict[int, str] = {}

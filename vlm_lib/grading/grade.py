@@ -16,8 +16,8 @@ from vlm_lib.grading.course import Course
 from vlm_lib.grading.intake import Submission, SubmissionError, collect, find_notebook, read_notebook, restore
 from vlm_lib.grading.release import write_whole
 from vlm_lib.grading.reports import number, scores_csv, student_report, summary
-from vlm_lib.grading.scores import Result, Score, read_result
-from vlm_lib.grading.sheet import SheetError, grade_id, nbgrader_of, read_sheet
+from vlm_lib.grading.scores import Result, blank_scores, read_result
+from vlm_lib.grading.sheet import SheetError, read_sheet
 
 
 def grade_one(course: Course, released: NotebookNode, submission: Submission) -> Result:
@@ -63,8 +63,7 @@ def grade(
         raise SheetError(f"out: {out} holds something already (marks?), expected a new or empty folder")
     course = Course(out / "nbgrader", source, timeout)
     released = course.generate()
-    tests = [cell for cell in source.notebook.cells if nbgrader_of(cell).get("grade")]
-    columns = tuple(Score(grade_id(cell), None, float(nbgrader_of(cell)["points"])) for cell in tests)
+    columns = blank_scores(source)
     results: list[Result] = []
     for count, submission in enumerate(todo, 1):
         start = time.perf_counter()

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from vlm_lib.grading.course import Course, quiet_nbgrader
-from vlm_lib.grading.sheet import grade_id, nbgrader_of, task_of
+from vlm_lib.grading.sheet import Sheet, grade_id, nbgrader_of, task_of
 
 TIMED_OUT = ("CellTimeoutError", "KeyboardInterrupt")
 LONGEST = 1200  # characters of a message; an answer may put a whole tensor into its error
@@ -23,6 +23,7 @@ class Score:
     points: float | None
     most: float
     message: str = ""
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,12 @@ class Result:
 
     @property
     def most(self) -> float:
-        """The points that could be reached without what waits for a mark by hand."""
-        return sum(score.most for score in self.scores if score.points is not None)
+        """The points that the tests can give."""
+        return sum(score.most for score in self.scores if not score.by_hand)
 
     @property
     def waiting(self) -> float:
+        """The points of answers that a person has yet to mark."""
         return sum(score.most for score in self.scores if score.points is None)
 
 
@@ -68,6 +70,20 @@ def message_of(cell: NotebookNode, timeout: int) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
 
 
+def blank_scores(sheet: Sheet) -> tuple[Score, ...]:
+    """The graded cells of a sheet in order, without points."""
+    graded = [cell for cell in sheet.notebook.cells if nbgrader_of(cell).get("grade")]
+    return tuple(
+        Score(
+            grade_id(cell),
+            None,
+            float(nbgrader_of(cell)["points"]),
+            by_hand=nbgrader_of(cell).get("solution", False),
+        )
+        for cell in graded
+    )
+
+
 def read_result(course: Course, student: str, key: str, graded: NotebookNode, notes: list[str]) -> Result:
     """Collect what nbgrader entered in its gradebook and what the executed notebook says."""
     timeout = course.config.ExecuteEveryCell.timeout
@@ -78,8 +94,10 @@ def read_result(course: Course, student: str, key: str, graded: NotebookNode, no
             grade.name: (None if grade.needs_manual_grade else grade.score, grade.max_score)
             for grade in submitted.grades
         }
-    tests = [grade_id(cell) for cell in course.sheet.notebook.cells if nbgrader_of(cell).get("grade")]
-    scores = tuple(Score(name, *points[name], message_of(cells[name], timeout)) for name in tests)
+    scores = tuple(
+        Score(entry.name, *points[entry.name], message_of(cells[entry.name], timeout), entry.by_hand)
+        for entry in blank_scores(course.sheet)
+    )
     own = [cell for cell in graded.cells if not nbgrader_of(cell).get("grade")]
     errors = tuple((grade_id(cell) or "a cell of your own", message_of(cell, timeout)) for cell in own)
     return Result(student, key, scores, tuple(pair for pair in errors if pair[1]), tuple(notes))
