@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from vlm_lib.bench import GROUPS, __main__, harness
+from vlm_lib.bench import GROUPS, __main__, harness, measure
 from vlm_lib.bench.harness import BOTH, FORWARD, Candidate, Comparison, Work
 
 CPU = torch.device("cpu")
@@ -30,8 +30,17 @@ def test_speedup_is_the_ratio_of_cpu_times():
     assert row.operations is None
 
 
+def test_ours_alone_where_there_is_no_reference():
+    (row,) = harness.compare(
+        Comparison("g", "s", [Candidate("ours", {"step": lambda: spin(0.01)})], repeats=1), CPU
+    )
+    assert row.our_seconds == pytest.approx(0.01, rel=0.2)
+    assert (row.reference, row.speedup, row.limit, row.memory) == (None, None, None, None)
+    assert "ours" in __main__.show(row)
+
+
 def test_sleeping_costs_no_cpu_time():
-    assert harness.seconds_of(lambda: time.sleep(0.05), 2, CPU) < 0.01
+    assert measure.seconds_of(lambda: time.sleep(0.05), 2, CPU) < 0.01
 
 
 def test_limit_is_what_the_counts_allow_at_the_measured_roof():
@@ -48,7 +57,7 @@ def test_limit_is_what_the_counts_allow_at_the_measured_roof():
 def test_rounds_are_interleaved():
     order = []
     calls = {name: lambda name=name: (order.append(name), spin(0.002)) for name in "ab"}
-    harness.interleaved(calls, CPU, repeats=3, shortest=0.001)
+    measure.interleaved(calls, CPU, repeats=3, shortest=0.001)
     assert order[-6:] == ["a", "b"] * 3
 
 
@@ -58,7 +67,7 @@ def test_peak_memory_of_a_known_allocation(megabytes):
         return torch.ones(megabytes * 250_000).sum()
 
     call()
-    peak = harness.peak_bytes(call, CPU)
+    peak = measure.peak_bytes(call, CPU)
     if peak is None:
         pytest.skip("this system has no resettable high-water mark of memory")
     assert peak == pytest.approx(megabytes * 1e6, rel=0.05, abs=2e6)
@@ -68,8 +77,8 @@ def test_peak_memory_is_unknown_where_the_system_does_not_tell(monkeypatch):
     def no_library(name):
         raise OSError(name)
 
-    monkeypatch.setattr(harness.ctypes, "CDLL", no_library)
-    assert harness.peak_bytes(lambda: None, CPU) is None
+    monkeypatch.setattr(measure.ctypes, "CDLL", no_library)
+    assert measure.peak_bytes(lambda: None, CPU) is None
     row = harness.compare(
         Comparison("g", "s", [Candidate("o", {"step": int})], [Candidate("r", {"step": int})], repeats=1), CPU
     )[0]
@@ -86,7 +95,7 @@ def test_differentiated_phases():
 
 def test_one_thread_is_restored():
     before = torch.get_num_threads()
-    with harness.one_thread():
+    with measure.one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 

@@ -291,7 +291,7 @@ def test_auto_chooses_by_size(monkeypatch):
 
 
 def test_chunked_memory_is_linear_and_one_buffer_holds_one_matrix():
-    from vlm_lib.bench.harness import peak_bytes
+    from vlm_lib.bench.measure import peak_bytes
 
     peaks = {}
     for impl in ("dense", *TILED):

@@ -35,8 +35,8 @@ def show(row: Row) -> str:
     def times(value: float | None) -> str:
         return "-" if value is None else f"{value:.2f}x"
 
-    rounds = f"({row.slowest:.2f}-{row.fastest:.2f})"
-    names = f"{row.setting:<30} {row.phase:<17} {row.ours:<12} {row.reference:<26}"
+    rounds = "-" if row.slowest is None else f"({row.slowest:.2f}-{row.fastest:.2f})"
+    names = f"{row.setting:<30} {row.phase:<17} {row.ours:<12} {row.reference or '-':<26}"
     peak = "-" if row.our_peak is None else f"{row.our_peak / 1e6:.1f}"
     limits = f"{times(row.limit):>8} {times(row.operations):>10}"
     costs = f"{times(row.memory):>8} {row.our_seconds * 1e3:>9.2f} {peak:>8}"

@@ -5,16 +5,14 @@ median of the rounds is kept. On CPU the clock is process CPU time: wall clock o
 the neighbours.
 """
 
-import contextlib
-import ctypes
-import gc
 import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
+
+from vlm_lib.bench.measure import interleaved, one_thread, peak_bytes, roofs
 
 FORWARD, BOTH = "forward", "forward+backward"
 
@@ -46,7 +44,7 @@ class Comparison:
     group: str
     setting: str
     ours: Sequence[Candidate]
-    references: Sequence[Candidate]
+    references: Sequence[Candidate] = ()
     repeats: int = 5
 
 
@@ -65,15 +63,15 @@ class Row:
     setting: str
     phase: str
     ours: str
-    reference: str
-    speedup: float
-    slowest: float
-    fastest: float
+    reference: str | None
+    speedup: float | None
+    slowest: float | None
+    fastest: float | None
     limit: float | None
     operations: float | None
     memory: float | None
     our_seconds: float
-    reference_seconds: float
+    reference_seconds: float | None
     our_peak: int | None
     reference_peak: int | None
 
@@ -89,126 +87,43 @@ def differentiated(
     return {FORWARD: call, BOTH: lambda: torch.autograd.grad(call(), leaves, gradient)}
 
 
-def clock(device: torch.device) -> float:
-    """Seconds so far: CPU time of this process, or wall time once a CUDA device has finished its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-    return time.process_time()
-
-
-def seconds_of(call: Callable[[], object], times: int, device: torch.device) -> float:
-    """Seconds of one call, averaged over `times` calls in a row."""
-    start = clock(device)
-    for _ in range(times):
-        call()
-    return (clock(device) - start) / times
-
-
-def _calls_a_sample(call: Callable[[], object], device: torch.device, shortest: float) -> int:
-    """How many calls make a sample of at least `shortest` seconds; warms up on the way."""
-    once = seconds_of(call, 1, device)
-    if once < shortest:
-        once = seconds_of(call, 1, device)
-    return max(1, round(shortest / max(once, 1e-7)))
-
-
-def interleaved(
-    calls: dict[str, Callable[[], object]], device: torch.device, repeats: int, shortest: float = 0.05
-) -> dict[str, list[float]]:
-    """Seconds of every call in `repeats` rounds, each round going once through all the calls."""
-    times = {name: _calls_a_sample(call, device, shortest) for name, call in calls.items()}
-    rounds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repeats):
-        for name, call in calls.items():
-            rounds[name].append(seconds_of(call, times[name], device))
-    return rounds
-
-
-def _status_bytes(key: str) -> int:
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(key + ":"))
-
-
-def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
-    """Memory that `call` needs at its worst moment beyond what was held before it.
-
-    CUDA counts its own allocations. On Linux the kernel's high-water mark of resident memory is reset first,
-    after freed blocks were handed back, since reusing them would hide them. `None` where neither exists.
-    """
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        call()
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        with open("/proc/self/clear_refs", "w") as reset:
-            reset.write("5")
-    except OSError:
-        return None
-    before = _status_bytes("VmRSS")
-    call()
-    return _status_bytes("VmHWM") - before
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run on one CPU thread, so that CPU time is the time an idle core would need."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def roofs(device: torch.device) -> dict[str, tuple[float, Callable[[], object]]]:
-    """The fastest that the device multiplies and copies: the amount of work of a call, and the call."""
-    size = 4096 if device.type == "cuda" else 1024
-    a, b, product = (torch.ones(size, size, device=device) for _ in range(3))
-    source, target = (torch.ones(size * size * 16, device=device) for _ in range(2))
-    return {
-        "operations a second": (2.0 * size**3, lambda: torch.mm(a, b, out=product)),
-        "bytes a second": (2.0 * source.nbytes, lambda: target.copy_(source)),
-    }
-
-
 def _ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
-def _row(comparison: Comparison, phase: str, ours: Candidate, reference: Candidate, seconds, peaks, roof) -> Row:
+def _alone(comparison: Comparison, phase: str, ours: Candidate, seconds, peaks) -> Row:
+    """The row of an implementation that nothing is compared with."""
+    known = {"our_seconds": statistics.median(seconds[ours.name]), "our_peak": peaks[ours.name]}
+    unknown = dict.fromkeys(f.name for f in fields(Row))
+    named = {"group": comparison.group, "setting": comparison.setting, "phase": phase, "ours": ours.name}
+    return Row(**unknown | named | known)
+
+
+def _against(alone: Row, ours: Candidate, reference: Candidate, seconds, peaks, roof) -> Row:
+    """`alone` completed by what a reference adds."""
     by_round = [r / o for o, r in zip(seconds[ours.name], seconds[reference.name], strict=True)]
-    median = {c.name: statistics.median(seconds[c.name]) for c in (ours, reference)}
-    mine, theirs = (c.work.get(phase) for c in (ours, reference))
-    least = (
-        max(mine.operations / roof["operations a second"], mine.traffic / roof["bytes a second"]) if mine else None
-    )
-    return Row(
-        group=comparison.group,
-        setting=comparison.setting,
-        phase=phase,
-        ours=ours.name,
+    theirs = statistics.median(seconds[reference.name])
+    our_work, their_work = (c.work.get(alone.phase) for c in (ours, reference))
+    least = None
+    if our_work:
+        by_operations = our_work.operations / roof["operations a second"]
+        least = max(by_operations, our_work.traffic / roof["bytes a second"])
+    return replace(
+        alone,
         reference=reference.name,
-        speedup=median[reference.name] / median[ours.name],
+        speedup=theirs / alone.our_seconds,
         slowest=min(by_round),
         fastest=max(by_round),
-        limit=_ratio(median[reference.name], least),
-        operations=theirs.operations / mine.operations if mine and theirs else None,
-        memory=_ratio(peaks[reference.name], peaks[ours.name]),
-        our_seconds=median[ours.name],
-        reference_seconds=median[reference.name],
-        our_peak=peaks[ours.name],
+        limit=_ratio(theirs, least),
+        operations=their_work.operations / our_work.operations if our_work and their_work else None,
+        memory=_ratio(peaks[reference.name], alone.our_peak),
+        reference_seconds=theirs,
         reference_peak=peaks[reference.name],
     )
 
 
 def compare(comparison: Comparison, device: torch.device) -> list[Row]:
-    """Measure one comparison: a row for each phase, each of ours and each reference."""
+    """Measure one comparison: a row for each phase, each of ours and each reference (or one alone)."""
     candidates = [*comparison.ours, *comparison.references]
     plain = roofs(device)
     rows = []
@@ -219,9 +134,8 @@ def compare(comparison: Comparison, device: torch.device) -> list[Row]:
             seconds = interleaved(calls | roof_calls, device, comparison.repeats)
             roof = {name: amount / statistics.median(seconds[name]) for name, (amount, _) in plain.items()}
             peaks = {name: peak_bytes(call, device) for name, call in calls.items()}
-            rows += [
-                _row(comparison, phase, ours, reference, seconds, peaks, roof)
-                for ours in comparison.ours
-                for reference in comparison.references
-            ]
+            for ours in comparison.ours:
+                alone = _alone(comparison, phase, ours, seconds, peaks)
+                compared = [_against(alone, ours, r, seconds, peaks, roof) for r in comparison.references]
+                rows += compared or [alone]
     return rows
