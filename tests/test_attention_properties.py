@@ -13,6 +13,7 @@ from vlm_lib.attention import (
     last_image_attention,
     masked_attention,
 )
+from vlm_lib.kernels import segments
 from vlm_lib.masks import all_previous_images_mask, image_index
 
 IMPLS = ["dense", "segments", "auto"]
@@ -82,8 +83,8 @@ def test_dense_and_segments_agree_forward_and_backward(problem):
         # with no image at all the dense form never touches k and v: no gradient is the gradient 0
         grads = torch.autograd.grad(out, inputs, upstream, allow_unused=True, materialize_grads=True)
         results.append((out, *grads))
-    for dense, segments in zip(*results, strict=True):
-        torch.testing.assert_close(dense, segments, rtol=0, atol=1e-12)
+    for dense, by_segments in zip(*results, strict=True):
+        torch.testing.assert_close(dense, by_segments, rtol=0, atol=1e-12)
 
 
 @impls
@@ -249,6 +250,48 @@ def test_second_derivative_of_dense_under_the_plain_kernel_as_the_refusal_advise
 
 
 # ---- memory layouts, precision, compilation
+
+
+@pytest.mark.parametrize("scores", [1, 7, 24])
+def test_segments_cut_into_blocks_give_the_same(monkeypatch, scores):
+    """A run too long for the cache is worked off in blocks; the gradients of its image are their sum."""
+    is_image = torch.tensor([[0, 0, 1, 0, 0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]], dtype=torch.bool)
+    results = []
+    for impl in ("dense", "segments"):
+        monkeypatch.setattr(segments, "SCORES_PER_BLOCK", scores)
+        inputs = tensors(is_image, 3, 2)
+        out = last(*inputs, is_image, impl)
+        results.append((out, *torch.autograd.grad(out.sin().sum(), inputs)))
+    rows = max(1, scores // 4)  # 2 heads, 2 tokens
+    blocks = segments.blocks_of(segments.runs(image_index(is_image)), rows)
+    assert len(blocks) == sum(-(-run // rows) for run in (5, 3, 10))
+    for dense, cut in zip(*results, strict=True):
+        torch.testing.assert_close(dense, cut, rtol=0, atol=1e-12)
+
+
+@pytest.fixture
+def _fresh_memory_is_nan():
+    """Every tensor that is allocated without values holds NaN until it is written."""
+    torch.use_deterministic_algorithms(True)
+    assert torch.empty(3).isnan().all()
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("_fresh_memory_is_nan")
+@impls
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tokens", [0, 3])
+@pytest.mark.parametrize("tags", [[[0, 0, 0, 0], [0, 1, 0, 1]], [[0, 0, 0, 0], [0, 0, 0, 0]]])
+def test_no_result_holds_memory_that_nobody_wrote(impl, dtype, tokens, tags):
+    is_image = torch.tensor(tags, dtype=torch.bool)
+    inputs = tensors(is_image, 3, tokens, dtype)
+    out = last(*inputs, is_image, impl)
+    grads = torch.autograd.grad(out.sum(), inputs, allow_unused=True, materialize_grads=True)
+    for result in (out, *grads):
+        assert torch.isfinite(result).all()
+    if tokens == 0:  # an image without tokens has nothing to say
+        assert (out == 0).all()
 
 
 @impls
