@@ -63,14 +63,14 @@ def fit(
         gradients are summed before the one update.
     lr: reached after `warmup` steps, then kept ("constant") or lowered to 0 along half a cosine.
     weight_decay: for matrices, not for gains, biases and other vectors (CLIP, section 2.5, arXiv 2103.00020).
-    checkpoint: where to keep the state every `checkpoint_every` steps and at the end. If the file is there, the run
-        goes on from it, to the same numbers, bit for bit, as if it had never stopped.
+    checkpoint: where to keep the state every `checkpoint_every` steps and at the end. If the file is there, the
+        run goes on from it, to the same numbers, bit for bit, as if it had never stopped.
     progress: the name to show on a progress bar.
     precision: "bfloat16" computes the loss under autocast; weights and updates stay in float32.
     param_groups: dicts of `params` and `lr_scale`, for parts with their own learning rate; the rest has scale 1.
 
     The random state is set at each step and given back at the end; train or eval mode is left as found.
-    Raises: ValueError for a bad argument; FloatingPointError, naming the step, if loss or gradient is infinite/NaN.
+    Raises: ValueError for a bad argument; FloatingPointError (with the step) if loss or gradient is not finite.
     """
     _check(steps, lr, warmup, clip_norm, seed, checkpoint_every, precision, schedule)
     optimizer = torch.optim.AdamW(_groups(model, param_groups, weight_decay), lr=lr, betas=betas)
