@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 TOOLS := book/_tools
 HTML := _build/html
 PORT ?= 8000
+# --no-compile below: Python compiles what is imported when it is imported; compiling all of it takes a minute.
 # Single-threaded workers: two test processes with two threads each would fight over two cores.
 ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 # The stamp's name holds a checksum of what decides the environment, so that neither a fresh clone's file times nor a
@@ -23,7 +24,8 @@ $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' was not found; say make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Python 3.11 is needed, %s is Python %d.%d" % (sys.executable, *v))'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	@echo "Installing the pinned packages into $(VENV): about 6 GB on Linux with PyTorch for GPUs, a few minutes"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
