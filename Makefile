@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 TOOLS := book/_tools
 HTML := _build/html
 PORT ?= 8000
-# --no-compile below: Python compiles what is imported when it is imported; compiling all of it takes a minute.
 # Single-threaded workers: two test processes with two threads each would fight over two cores.
 ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 # The stamp's name holds a checksum of what decides the environment, so that neither a fresh clone's file times nor a
@@ -20,6 +19,7 @@ help:  ## List these targets
 
 env: $(STAMP)  ## Create .venv and install what requirements.txt pins (the other targets do it when it is needed)
 
+# --no-compile: Python compiles what is imported when it is imported; compiling all of it takes a minute.
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' was not found; say make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Python 3.11 is needed, %s is Python %d.%d" % (sys.executable, *v))'

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import chapter_checks
 import new_chapter
@@ -63,7 +64,7 @@ def test_is_not_executed_again_without_a_change(chapter, tree):
 
 
 def test_builds_without_a_warning_and_keeps_the_rules_of_a_page(chapter, tree):
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", "-W", "-n", "--keep-going", str(tree)]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going", str(tree)]
     build = subprocess.run(command, capture_output=True, text=True)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     html = tree / "_build" / "html"
