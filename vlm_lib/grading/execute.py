@@ -27,6 +27,7 @@ class ExecuteEveryCell(Execute):
     def __init__(self, **traits):
         super().__init__(**traits)
         self.startup_timeout = SETUP_SECONDS
+        self.shutdown_kernel = "immediate"  # there is nothing to save, and a kernel in a loop would not listen
         self.extra_arguments = ["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={WARM_UP}"]
         self.timeout_func = self.seconds_for
 

@@ -118,6 +118,9 @@ def restore(notebook: NotebookNode, released: NotebookNode) -> list[str]:
             present[name] = cell
     if not present:
         raise SubmissionError("none of the sheet's cells is in this notebook: is it another sheet's?")
+    missing = [name for name in ours if name not in present]
+    if missing:
+        notes.append(f"missing, and put back as the sheet has it: {', '.join(missing)}")
     after = 0
     for name, cell in ours.items():
         if name in present:
@@ -125,5 +128,4 @@ def restore(notebook: NotebookNode, released: NotebookNode) -> list[str]:
         else:
             notebook.cells.insert(after, copy.deepcopy(cell))
             after += 1
-            notes.append(f"the cell {name} was missing and was put back as the sheet has it")
     return notes

@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from vlm_lib.grading.scores import Result, Score, tasks_of
 from vlm_lib.grading.sheet import task_of
 
+LONGEST_LINE = 200  # of a message in the summary; the students' reports have them whole
+
 
 def number(value: float) -> str:
     """Points without a needless decimal."""
@@ -56,14 +58,18 @@ def student_report(result: Result, sheet: str) -> str:
         for name, message in result.own_errors:
             if task_of(name) == task:
                 lines += ["Your cell did not run to its end:", *_indented(message)]
+        said = ""
         for score in scores:
             part = score.name.removeprefix(f"{task}-")
             if score.points is None:
                 lines += [f"- {part}: waits for a mark by hand (up to {number(score.most)})"]
                 continue
             lines += [f"- {part}: {number(score.points)} of {number(score.most)}"]
-            if score.message:
+            if score.message and score.message == said:
+                lines[-1] += " (the same message)"
+            elif score.message:
                 lines += _indented(score.message)
+            said = score.message
     others = [message for name, message in result.own_errors if name == "a cell of your own"]
     for message in others:
         lines += ["", "A cell that you added did not run to its end:", *_indented(message)]
@@ -84,7 +90,7 @@ def summary(results: list[Result], sheet: str) -> str:
         full = sum(result.scores[position].points == score.most for result in graded)
         lines += [f"| {score.name} | {full} of {len(graded)} |"]
     said = Counter(
-        (task, line.strip().removeprefix("- "))
+        (task, line.strip().removeprefix("- ")[:LONGEST_LINE])
         for result in graded
         for task, line in {
             (task_of(score.name), line)

@@ -1,6 +1,7 @@
 """The checkers of sheet 34_flamingo, each usable in a cell: `check_phi(my_phi)` shows what is right or wrong."""
 
-from vlm_lib.grading.checks.flamingo_blocks import check_gated_residual, check_masked_attention
+from vlm_lib.grading.checks.flamingo_attention import check_masked_attention
+from vlm_lib.grading.checks.flamingo_gate import check_gated_residual
 from vlm_lib.grading.checks.flamingo_masks import check_last_image_mask, check_phi
 from vlm_lib.grading.checks.flamingo_mixture import check_mixture_step
 from vlm_lib.grading.checks.flamingo_reach import check_reach

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vlm_lib.grading.checks.calls import loop_over_positions
-from vlm_lib.grading.checks.compare import Case, Mistake, diagnose
+from vlm_lib.grading.checks.compare import UNTOUCHED, Case, Mistake, diagnose
 from vlm_lib.grading.report import Report
 from vlm_lib.masks import image_index, last_image_mask
 
@@ -24,6 +24,7 @@ def _position_of_last(is_image: Tensor) -> Tensor:
 
 
 PHI_MISTAKES = (
+    Mistake("untouched", lambda tags: torch.zeros_like(tags, dtype=torch.long), UNTOUCHED),
     Mistake(
         "strictly_before",
         lambda tags: image_index(tags) - tags.long(),
@@ -103,6 +104,11 @@ def _by_position(phi: Tensor, images: int, tokens: int) -> Tensor:
 
 
 MASK_MISTAKES = (
+    Mistake(
+        "untouched",
+        lambda phi, images, tokens: torch.zeros(*phi.shape, images * tokens, dtype=torch.bool),
+        UNTOUCHED,
+    ),
     Mistake(
         "all_previous",
         lambda phi, images, tokens: phi[..., None] >= _columns(images, tokens),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from vlm_lib.grading.checks.compare import Case, Mistake, diagnose
+from vlm_lib.grading.checks.compare import UNTOUCHED, Case, Mistake, diagnose
 from vlm_lib.grading.report import Report
 
 
@@ -23,6 +23,7 @@ def _text_carries(is_image: list[bool], position: int) -> tuple[set[int], set[in
 
 
 REACH_MISTAKES = (
+    Mistake("untouched", lambda tags, at: (set(), set()), UNTOUCHED),
     Mistake(
         "all_direct",
         lambda tags, at: (set(range(1, sum(tags[: at + 1]) + 1)), set()),

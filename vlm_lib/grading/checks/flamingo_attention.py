@@ -1,14 +1,14 @@
-"""Checkers for masked cross-attention with empty rows, and for the gated residual connection.
+"""Checker for masked cross-attention with rows that see nothing: values first, then gradients.
 
-Source: Flamingo, sections 2.1.2 and 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
 """
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vlm_lib.grading.checks.compare import Case, Mistake, diagnose
+from vlm_lib.grading.checks.compare import UNTOUCHED, Case, Mistake, diagnose
 from vlm_lib.grading.report import Report
 
 
@@ -35,6 +35,7 @@ def _additive(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
 
 
 ATTENTION_MISTAKES = (
+    Mistake("untouched", lambda q, k, v, mask: torch.zeros_like(q), UNTOUCHED),
     Mistake(
         "nan_rows",
         lambda q, k, v, mask: _softmax(_scores(q, k), mask, -torch.inf) @ v,
@@ -130,114 +131,3 @@ def check_masked_attention(answer: Callable, *, seed: int = 0) -> Report:
     table = [Mistake(entry.name, _gradients(entry.wrong), entry.message) for entry in GRADIENT_MISTAKES]
     right = _gradients(_right_attention)
     return diagnose(task, _gradients(answer), right, table, cases, names=names, praise=praise)
-
-
-class _Gate(nn.Module):
-    """The right gate; known mistakes differ from it in `combine` or in where alpha starts."""
-
-    start = 0.0
-
-    def __init__(self):
-        super().__init__()
-        self.alpha = nn.Parameter(torch.tensor(self.start))
-
-    @staticmethod
-    def combine(x: Tensor, update: Tensor, alpha: Tensor) -> Tensor:
-        return x + alpha.tanh() * update
-
-    def forward(self, x: Tensor, update: Tensor) -> Tensor:
-        return self.combine(x, update, self.alpha)
-
-
-def _gate(combine: Callable = _Gate.combine, start: float = 0.0) -> type[nn.Module]:
-    return type("WrongGate", (_Gate,), {"combine": staticmethod(combine), "start": start})
-
-
-class _FixedGate(_Gate):
-    def __init__(self):
-        nn.Module.__init__(self)
-        self.alpha = torch.tensor(0.0)
-
-
-GATE_MISTAKES = (
-    Mistake(
-        "sigmoid",
-        _gate(lambda x, update, alpha: x + alpha.sigmoid() * update),
-        "The gate starts at sigmoid(0) = 0.5, so the block changes the LM at the start. tanh(0) is 0.",
-    ),
-    Mistake(
-        "starts_open",
-        _gate(start=1.0),
-        "alpha starts at 1, so the block changes the LM at the start; alpha must start at 0.",
-    ),
-    Mistake(
-        "ungated",
-        _gate(lambda x, update, alpha: x + update + 0 * alpha),
-        "The update is added in full, whatever alpha is: there is no gate.",
-    ),
-    Mistake(
-        "no_tanh",
-        _gate(lambda x, update, alpha: x + alpha * update),
-        "You multiply by alpha itself. Right at the start, but without tanh the gate has no bounds.",
-    ),
-    Mistake(
-        "gates_everything",
-        _gate(lambda x, update, alpha: alpha.tanh() * (x + update)),
-        "You gate the residual stream as well: at the start nothing of x comes through.",
-    ),
-    Mistake(
-        "interpolates",
-        _gate(lambda x, update, alpha: (1 - alpha.tanh()) * x + alpha.tanh() * update),
-        "You blend x out as the gate opens. x stays whole; the gated update is added to it.",
-    ),
-    Mistake(
-        "no_residual",
-        _gate(lambda x, update, alpha: alpha.tanh() * update),
-        "You return the gated update without x.",
-    ),
-    Mistake(
-        "not_a_parameter",
-        _FixedGate,
-        "alpha is no nn.Parameter: no optimiser will find it, and the gate stays shut for ever.",
-    ),
-)
-
-
-def gate_cases(seed: int = 0) -> list[Case]:
-    """x and an update; alpha None (as the block starts) and set to a value of either sign."""
-    rng = torch.Generator().manual_seed(seed)
-    x, update = torch.randn(2, 3, 4, generator=rng), torch.randn(2, 3, 4, generator=rng)
-    alpha = 0.5 + torch.rand(1, generator=rng).item()
-    return [(x, update, None), (x, update, alpha), (x, update, -2 * alpha)]
-
-
-def _run_gate(gate_class: Callable) -> Callable:
-    """The output of a fresh gate, and the gradient of its parameters: none, where there is no parameter."""
-
-    def run(x: Tensor, update: Tensor, alpha: float | None) -> tuple[Tensor, ...]:
-        gate = gate_class()
-        if alpha is not None:
-            with torch.no_grad():
-                gate.alpha.fill_(alpha)
-        out = gate(x, update)
-        if not out.requires_grad:
-            return (out,)
-        out.square().sum().backward()
-        return (out, *(p.grad.flatten() for p in gate.parameters() if p.grad is not None))
-
-    return run
-
-
-def check_gated_residual(answer: Callable, *, seed: int = 0) -> Report:
-    """Check a module class with a parameter `alpha`: `answer()(x, update)` is the gated sum, shut at the start."""
-    if isinstance(answer, nn.Module):
-        return Report("gated residual", False, ("Give the class itself, not a module made from it.",))
-    return diagnose(
-        "gated residual",
-        _run_gate(answer) if callable(answer) else answer,
-        _run_gate(_Gate),
-        [Mistake(entry.name, _run_gate(entry.wrong), entry.message) for entry in GATE_MISTAKES],
-        gate_cases(seed),
-        names=["x", "update", "alpha"],
-        praise="shut at the start, so the LM is untouched; then bounded, and the gate learns.",
-    )
