@@ -28,6 +28,12 @@ def test_tensors_and_metadata_come_back(saved):
     assert torch.equal(tensors["b"], torch.ones(4, dtype=torch.bfloat16))
 
 
+def test_loaded_tensors_do_not_follow_the_file(saved):
+    loaded = load_weights(saved)
+    saved.write_bytes(bytes(len(saved.read_bytes())))
+    assert torch.equal(loaded["a"], torch.arange(6.0).view(2, 3))
+
+
 def test_scalars_empty_tensors_and_views_come_back(tmp_path):
     base = torch.arange(12.0).view(3, 4)
     state = {"scalar": torch.tensor(2), "none": torch.zeros(0, 3), "turned": base.T, "part": base[:, :2]}

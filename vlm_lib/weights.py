@@ -75,7 +75,8 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            # clones: what safetensors returns is a view of the file, and changes if the file is overwritten
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
         raise DamagedFile(f"{path} cannot be read as safetensors ({error})") from error
     if CHECKSUM not in header or METADATA not in header:

@@ -160,7 +160,7 @@ def emoji_fingerprint() -> str:
 
 
 def _digest(images: Tensor, texts: Sequence[list[str]]) -> str:
-    content = hashlib.sha256(images.numpy())
+    content = hashlib.sha256(images.contiguous().numpy())
     content.update(repr((texts, sorted(vocabulary()))).encode())
     return content.hexdigest()
 

