@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from vlm_lib.data.scenes import as_float
+from vlm_lib.models.towers import PatchTokens
 from vlm_lib.zoo.store import Card
 
 MAX_LOGIT_SCALE = 100  # CLIP, section 2.5: beyond it training was seen to become unstable
@@ -71,14 +72,10 @@ class VisionTokens(nn.Module):
 
     def __init__(self, visual: nn.Module):
         super().__init__()
-        self.visual = visual
+        self.patches = PatchTokens(visual)
 
     def forward(self, images: Shaped[Tensor, "n 3 height width"]) -> Float[Tensor, "n tokens width"]:
-        pixels = _pixels(images, self.visual)
-        layers = self.visual.forward_intermediates(
-            pixels, indices=1, normalize_intermediates=True, intermediates_only=True
-        )["image_intermediates"]
-        return layers[-1].flatten(2).transpose(1, 2)
+        return self.patches(_pixels(images, self.patches.visual))
 
 
 def tokenize(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, context: int) -> Int[Tensor, "n context"]:
