@@ -248,6 +248,12 @@ def test_images_are_told_apart_only_with_numbers_where_all_previous_are_seen():
         assert ((a - b).abs().max() > 1e-3) == tells
 
 
+def test_image_numbers_are_added_after_the_resampler_where_no_norm_can_blur_them():
+    model, images = flamingo(language_model("gpt2"), image_order="learned"), features(2, 3)
+    expected = model.resampler(images) + model.image_order.table[:3, None]
+    torch.testing.assert_close(model.media(images), expected, rtol=0, atol=1e-6)
+
+
 def test_image_numbers_are_added_to_every_token_of_an_image():
     media = torch.randn(2, 3, 4, 6)
     for kind in ("none", "learned", "sinusoidal"):
