@@ -174,7 +174,7 @@ def test_segments_do_not_depend_on_the_block(per_block, monkeypatch):
     torch.manual_seed(0)
     q, k, v, phi = inputs(torch.sort(torch.randint(0, IMAGES + 1, (2, 60)), dim=1).values.tolist(), torch.float64)
     expected = with_gradients(q, k, v, phi, "dense")
-    monkeypatch.setattr(segments, "SCORES_PER_BLOCK", per_block)
+    monkeypatch.setattr(segments, "SCORES_PER_PIECE", per_block)
     torch.testing.assert_close(with_gradients(q, k, v, phi, "segments"), expected)
 
 

@@ -10,104 +10,107 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# scores of a block (512 kB in float32) stay in a core's cache between the product, the softmax and the next
-# product: one block for a whole run of 2048 positions took 1.3 times as long
-SCORES_PER_BLOCK = 2**17
+# scores of a piece (512 kB in float32) stay in a core's cache between the product, the softmax and the next
+# product: a run of 2048 positions in one piece took 1.3 times as long
+SCORES_PER_PIECE = 2**17
 
 
-class Block(NamedTuple):
+class Piece(NamedTuple):
     """Consecutive positions of one example that see the same image."""
 
-    example: int
-    image: int  # from 0
-    start: int
-    end: int
-    first: bool  # of its image: gradients of k and v start here
+    length: int
+    image: int  # from 1; 0: none yet
+    first: bool  # of its image
 
 
-def runs(phi: Int[Tensor, "batch seq"]) -> list[list[tuple[int, int, int]]]:
-    """For each example the runs of text as (phi, start, end); an empty text has none."""
+Plan = list[list[Piece]]  # the pieces of each example, in order, cover its text
+
+
+def plan_of(phi: Int[Tensor, "batch seq"], longest: int) -> Plan:
+    """Cut each text where its image changes, and what sees an image into pieces of at most `longest`."""
     batch, seq = phi.shape
-    if seq == 0:
-        return [[] for _ in range(batch)]
-    changes = (phi[:, 1:] != phi[:, :-1]).nonzero().tolist()
     starts = [[0] for _ in range(batch)]
-    for example, position in changes:
+    for example, position in (phi[:, 1:] != phi[:, :-1]).nonzero().tolist():
         starts[example].append(position + 1)
-    found = []
+    plan: Plan = []
     for row, begins in zip(phi, starts, strict=True):
-        found.append(list(zip(row[begins].tolist(), begins, [*begins[1:], seq], strict=True)))
-    return found
+        plan.append([])
+        for image, start, end in zip(row[begins].tolist(), begins, [*begins[1:], seq], strict=True):
+            step = longest if image else seq
+            plan[-1] += [Piece(min(step, end - at), image, at == start) for at in range(start, end, step)]
+    return plan
 
 
-def blocks_of(runs_of_batch: list[list[tuple[int, int, int]]], rows: int) -> list[Block]:
-    """Cut the runs that see an image into blocks of at most `rows` positions."""
-    return [
-        Block(example, image - 1, at, min(at + rows, end), at == start)
-        for example, runs_of_one in enumerate(runs_of_batch)
-        for image, start, end in runs_of_one
-        if image > 0
-        for at in range(start, end, rows)
-    ]
+def _flat(plan: Plan) -> list[tuple[int, Piece]]:
+    """(example, piece) of the whole batch."""
+    return [(example, piece) for example, pieces in enumerate(plan) for piece in pieces]
 
 
-def _zeros_before_first_image(like: Tensor, runs_of_batch: list[list[tuple[int, int, int]]]) -> Tensor:
-    """Room for every position, 0 where none sees an image; the blocks fill the rest.
+def _cut(text: Float[Tensor, "batch heads seq dim"], plan: Plan) -> list[Float[Tensor, "heads length dim"]]:
+    """Views of the pieces of the whole batch, in the order of `_flat`."""
+    lengths = [[piece.length for piece in pieces] for pieces in plan]
+    return [view for one, sizes in zip(text, lengths, strict=True) for view in one.split(sizes, dim=1)]
 
-    Memory is laid out [batch seq heads dim], the order in which the projections around it work.
-    """
+
+def _images(media: Float[Tensor, "batch heads images tokens dim"]) -> list[list[Tensor]]:
+    """Views of the images: [example][image - 1]."""
+    return [list(one.unbind(1)) for one in media]
+
+
+def _rooms(like: Tensor, plan: Plan, *shape: int) -> dict[int, Float[Tensor, "heads length size"]]:
+    """One piece of scratch memory for all pieces, as a view for each length of a piece that sees an image."""
+    heads, size = shape
+    lengths = {piece.length for _, piece in _flat(plan) if piece.image}
+    scratch = like.new_empty(heads * max(lengths, default=0) * size)
+    return {n: scratch[: heads * n * size].view(heads, n, size) for n in lengths}
+
+
+def _empty_text(like: Float[Tensor, "batch heads seq dim"]) -> Float[Tensor, "batch heads seq dim"]:
+    """In memory [batch seq heads dim], the order in which the projections before and after work."""
     batch, heads, seq, dim = like.shape
-    room = like.new_empty(batch, seq, heads, dim).transpose(1, 2)
-    for example, runs_of_one in enumerate(runs_of_batch):
-        for image, start, end in runs_of_one:
-            if image == 0:
-                room[example, :, start:end] = 0
-    return room
+    return like.new_empty(batch, seq, heads, dim).transpose(1, 2)
 
 
-def _zeros_for_unseen_images(like: Tensor, blocks: list[Block]) -> Tensor:
-    """Room for every image, 0 where no text sees it; memory laid out [batch images tokens heads dim]."""
+def _empty_media(like: Float[Tensor, "batch heads images tokens dim"]) -> Tensor:
+    """In memory [batch images tokens heads dim], for the same reason."""
     batch, heads, images, tokens, dim = like.shape
-    room = like.new_empty(batch, images, tokens, heads, dim).permute(0, 3, 1, 2, 4)
-    seen = {(block.example, block.image) for block in blocks}
-    for example in range(batch):
-        for image in range(images):
-            if (example, image) not in seen:
-                room[example, :, image] = 0
-    return room
+    return like.new_empty(batch, images, tokens, heads, dim).permute(0, 3, 1, 2, 4)
 
 
 class _Gradients(torch.autograd.Function):
     """The gradient of `_Segments`: a function of its own, so that a second derivative is refused, not lost."""
 
     @staticmethod
-    def forward(ctx, plan, grad_out, q, k, v, weights):
-        runs_of_batch, blocks, rows = plan
+    def forward(ctx, plan, grad_out, q, k, v, *weights):
         heads, tokens, dim = q.shape[1], k.shape[3], q.shape[3]
-        scale, used = dim**-0.5, 0
-        grad_q = _zeros_before_first_image(q, runs_of_batch)
-        grad_k, grad_v = (_zeros_for_unseen_images(t, blocks) for t in (k, v))
-        room_weight, room_scores = (q.new_empty(rows * heads * tokens) for _ in range(2))
-        room_q = q.new_empty(rows * heads * dim)
-        image_k, image_v = (q.new_empty(heads, tokens, dim) for _ in range(2))
-        with torch.autocast(q.device.type, enabled=False):
-            for example, image, start, end, first in blocks:
-                shape = heads, end - start, tokens
-                size = shape[0] * shape[1] * shape[2]
-                weight, used = weights[used : used + size].view(shape), used + size
-                grad = grad_out[example, :, start:end]
-                grad_weight = room_weight[:size].view(shape)
-                torch.bmm(grad, v[example, :, image].transpose(1, 2), out=grad_weight)
-                # softmax's own fused backward: weight * (grad_weight - sum(weight * grad_weight))
-                grad_scores = room_scores[:size].view(shape)
-                torch._softmax_backward_data(grad_weight, weight, -1, weight.dtype, grad_input=grad_scores)
-                here = room_q[: heads * shape[1] * dim].view(heads, shape[1], dim)
-                torch.baddbmm(here, grad_scores, k[example, :, image], beta=0, alpha=scale, out=here)
-                grad_q[example, :, start:end] = here
-                kept = 0 if first else 1  # an image seen by several blocks sums their gradients
-                image_v.baddbmm_(weight.transpose(1, 2), grad, beta=kept)
-                image_k.baddbmm_(grad_scores.transpose(1, 2), q[example, :, start:end], beta=kept, alpha=scale)
-                grad_k[example, :, image], grad_v[example, :, image] = image_k, image_v
+        scale, grad_q = dim**-0.5, _empty_text(q)
+        grad_k, grad_v = _empty_media(k), _empty_media(v)
+        keys, values_t, images_grad_k, images_grad_v = map(_images, (k, v.transpose(3, 4), grad_k, grad_v))
+        rooms_weight, rooms_scores = (_rooms(q, plan, heads, tokens) for _ in range(2))
+        rooms_q = _rooms(q, plan, heads, dim)
+        sum_k, sum_v = (q.new_empty(heads, tokens, dim) for _ in range(2))
+        texts = (_cut(text, plan) for text in (q, grad_out, grad_q))
+        for (example, piece), weight, here_q, grad, here_grad_q in zip(_flat(plan), weights, *texts, strict=True):
+            if piece.image == 0:
+                here_grad_q.zero_()
+                continue
+            image = piece.image - 1
+            grad_weight = torch.bmm(grad, values_t[example][image], out=rooms_weight[piece.length])
+            grad_scores = rooms_scores[piece.length]
+            # softmax's own fused backward: weight * (grad_weight - sum(weight * grad_weight))
+            torch._softmax_backward_data(grad_weight, weight, -1, weight.dtype, grad_input=grad_scores)
+            room = rooms_q[piece.length]
+            torch.baddbmm(room, grad_scores, keys[example][image], beta=0, alpha=scale, out=room)
+            here_grad_q.copy_(room)
+            kept = 0 if piece.first else 1  # an image seen by several pieces sums their gradients
+            sum_v.baddbmm_(weight.transpose(1, 2), grad, beta=kept)
+            sum_k.baddbmm_(grad_scores.transpose(1, 2), here_q, beta=kept, alpha=scale)
+            images_grad_k[example][image].copy_(sum_k)
+            images_grad_v[example][image].copy_(sum_v)
+        for example, pieces in enumerate(plan):
+            for image in set(range(k.shape[2])) - {piece.image - 1 for piece in pieces}:  # no text sees it
+                images_grad_k[example][image].zero_()
+                images_grad_v[example][image].zero_()
         return grad_q, grad_k, grad_v
 
     @staticmethod
@@ -122,31 +125,30 @@ class _Segments(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, phi):
         heads, tokens, dim = q.shape[1], k.shape[3], q.shape[3]
-        scale, used = dim**-0.5, 0
-        rows = max(1, SCORES_PER_BLOCK // max(1, heads * tokens))
-        runs_of_batch = runs(phi)
-        blocks = blocks_of(runs_of_batch, rows)
-        rows = max((block.end - block.start for block in blocks), default=0)
-        out = _zeros_before_first_image(q, runs_of_batch)
-        weights = q.new_empty(sum(block.end - block.start for block in blocks) * heads * tokens)
-        room_scores, room_out = q.new_empty(rows * heads * tokens), q.new_empty(rows * heads * dim)
-        for example, image, start, end, _ in blocks:
-            shape = heads, end - start, tokens
-            size = shape[0] * shape[1] * shape[2]
-            weight, used = weights[used : used + size].view(shape), used + size
-            scores = room_scores[:size].view(shape)
-            keys = k[example, :, image].transpose(1, 2)
-            torch.baddbmm(scores, q[example, :, start:end], keys, beta=0, alpha=scale, out=scores)
+        plan = plan_of(phi, max(1, SCORES_PER_PIECE // (heads * tokens)))
+        # scratch is shared by all pieces, and weights are one allocation: fresh memory costs as much as a product
+        sizes = [piece.length * heads * tokens if piece.image else 0 for _, piece in _flat(plan)]
+        weights = [w.view(heads, -1, tokens) if len(w) else w for w in q.new_empty(sum(sizes)).split(sizes)]
+        rooms_scores, rooms_out = _rooms(q, plan, heads, tokens), _rooms(q, plan, heads, dim)
+        keys_t, values = _images(k.transpose(3, 4)), _images(v)
+        out = _empty_text(q)
+        texts = _cut(q, plan), _cut(out, plan)
+        for (example, piece), weight, here_q, here_out in zip(_flat(plan), weights, *texts, strict=True):
+            if piece.image == 0:
+                here_out.zero_()
+                continue
+            image, scores = piece.image - 1, rooms_scores[piece.length]
+            torch.baddbmm(scores, here_q, keys_t[example][image], beta=0, alpha=dim**-0.5, out=scores)
             torch.softmax(scores, dim=-1, out=weight)
-            here = room_out[: heads * shape[1] * dim].view(heads, shape[1], dim)
-            out[example, :, start:end] = torch.bmm(weight, v[example, :, image], out=here)
-        ctx.plan = runs_of_batch, blocks, rows
-        ctx.save_for_backward(q, k, v, weights)
+            here_out.copy_(torch.bmm(weight, values[example][image], out=rooms_out[piece.length]))
+        ctx.plan = plan
+        ctx.save_for_backward(q, k, v, *weights)
         return out
 
     @staticmethod
     def backward(ctx, grad_out):
-        return *_Gradients.apply(ctx.plan, grad_out, *ctx.saved_tensors), None
+        with torch.autocast(grad_out.device.type, enabled=False):
+            return *_Gradients.apply(ctx.plan, grad_out, *ctx.saved_tensors), None
 
 
 def segments_attention(
