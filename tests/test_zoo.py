@@ -326,9 +326,7 @@ def test_the_table_shows_what_was_measured(cache, monkeypatch, capsys):
         assert f"{card.parameters:,}" in row
         assert f"{card.size / 1e6:.1f} MB" in row
         for quality, value in card.quality.items():
-            assert any(
-                line.split(maxsplit=0)[0].strip().startswith(quality) and f"{value:.3f}" in line for line in shown
-            )
+            assert any(line.strip().startswith(quality) and line.endswith(f" {value:.3f}") for line in shown)
     assert str(cache) in shown[-1]
 
 
