@@ -33,7 +33,6 @@ def fill(name: str, title: str, root: Path = ROOT) -> str:
         raise SystemExit(f"book/ledger.yml has no item for {name}: add what the chapter is to settle there first")
     values = {
         "NAME": name,
-        "NUMBER": name.split("_")[0],
         "TITLE": title,
         "CLAIM": items[0]["id"],
         "IDS": ", ".join(item["id"] for item in items),
