@@ -55,7 +55,7 @@ def autocast_loss(model: open_clip.CLIP, batch: tuple[Tensor, Tensor]) -> Tensor
 def comparisons(quick: bool, device: torch.device) -> Iterator[Comparison]:
     """One comparison; a phase is `STEPS` steps with their optimiser."""
     size = QUICK_BATCH if quick or emulated(device) else BATCH
-    note = ", bf16 emulated" if emulated(device) else ""
+    note = ", emulated" if emulated(device) else ""
     batch = batch_of(size, device)
 
     def candidate(name, loss, precision):
