@@ -133,7 +133,7 @@ def test_attention_refuses_values_that_are_not_finite(impl, name, value):
 
 def test_attention_accepts_finite_values_whose_sum_overflows():
     inputs = qkv()
-    inputs["v"] = torch.full_like(inputs["v"], 3e38)
+    inputs["v"] = torch.full_like(inputs["v"], 1e38)
     out = last_image_attention(**inputs, phi=PHI)
     assert torch.isfinite(out).all()
 
