@@ -55,6 +55,17 @@ def test_trained_once_then_found(cache, monkeypatch):
     assert not list(cache.glob("*.training"))
 
 
+def test_the_number_of_threads_does_not_matter_and_is_given_back(cache):
+    digests, before = [], torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        digests.append(state_digest(zoo.tiny_clip(recipe=TINY).state_dict()))
+        assert torch.get_num_threads() == threads
+        next(cache.glob("*.safetensors")).unlink()
+    torch.set_num_threads(before)
+    assert digests[0] == digests[1]
+
+
 def test_another_recipe_or_world_is_another_file(cache):
     paths = {recipe_path("m", TINY, "world"), recipe_path("m", TINY, "changed world")}
     for field in dataclasses.fields(TINY):

@@ -41,7 +41,7 @@ def save_weights(
         raise ValueError("weights: got no tensors, expected at least one")
     unique, aliases = _without_aliases(state)
     try:
-        note = json.dumps({"metadata": dict(metadata or {}), "aliases": aliases}, sort_keys=True, allow_nan=False)
+        note = json.dumps({"metadata": dict(metadata or {}), "aliases": aliases}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"metadata: {error}, expected what JSON can hold") from None
     content = safetensors.torch.save(unique, {METADATA: note, CHECKSUM: _checksum(unique, note)})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,11 @@ def trained(
         card = _load(path, model)
         if card is None:
             checkpoint = path.with_suffix(".training")
-            history = train(model, checkpoint, f"training {title}, once")
-            model.eval()
-            with torch.no_grad():
-                quality = measure(model)
+            with _one_thread():
+                history = train(model, checkpoint, f"training {title}, once")
+                model.eval()
+                with torch.no_grad():
+                    quality = measure(model)
             facts = {"recipe": asdict(recipe), "quality": quality}
             facts |= {"seconds": history.seconds, "cpu_seconds": history.cpu_seconds}
             save_weights(model, path, facts)
@@ -74,6 +76,19 @@ def trained(
             card = _card(path, model, facts)
     model.requires_grad_(False).eval()
     return card
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread, whatever the machine has: models this small gain nothing from a second one (measured: the same
+    time, twice the work), and the numbers then don't depend on how many cores there are.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _load(path: Path, model: nn.Module) -> Card | None:
