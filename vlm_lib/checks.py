@@ -26,7 +26,8 @@ def require_finite(name: str, tensor: Tensor) -> None:
     """
     if torch.compiler.is_compiling():
         return
-    if not torch.isfinite(tensor.detach().sum(dtype=torch.float32)) and not torch.isfinite(tensor).all():
+    wide = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
+    if not torch.isfinite(tensor.detach().sum(dtype=wide)) and not torch.isfinite(tensor).all():
         bad = int((~torch.isfinite(tensor)).sum())
         raise ValueError(f"{name} must be finite: {bad} of {tensor.numel()} values are NaN or infinite")
 
@@ -37,15 +38,15 @@ def require_phi(phi: Tensor, num_images: int) -> None:
         raise ValueError(f"phi has dtype {phi.dtype}, expected integers (see masks.image_index)")
     if torch.compiler.is_compiling() or phi.shape[1] == 0:
         return
-    falls = (phi[:, 1:] < phi[:, :-1]).any().to(phi.dtype)  # not a difference: unsigned integers would wrap around
-    lowest, highest, falls = torch.stack([phi.amin(), phi.amax(), falls]).tolist()  # one transfer for all three
+    counts = phi.cpu().numpy()  # one transfer; small reductions cost a fifth of what they cost in torch
+    lowest, highest = int(counts.min()), int(counts.max())
     if lowest < 0:
         raise ValueError(f"phi holds {lowest}, expected counts of images from 0 on")
     if highest > num_images:
         raise ValueError(
             f"phi reaches {highest}, but only {num_images} images were given: each <image> tag needs its image"
         )
-    if falls:
+    if (counts[:, 1:] < counts[:, :-1]).any():
         raise ValueError("phi decreases along the sequence, expected a running count of images")
 
 

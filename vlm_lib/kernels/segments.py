@@ -6,6 +6,7 @@ are those of `seq x tokens` scores, however many images there are. Chapter: 03_a
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -28,15 +29,13 @@ Plan = list[list[Piece]]  # the pieces of each example, in order, cover its text
 
 def plan_of(phi: Int[Tensor, "batch seq"], longest: int) -> Plan:
     """Cut each text where its image changes, and what sees an image into pieces of at most `longest`."""
-    batch, seq = phi.shape
-    starts = [[0] for _ in range(batch)]
-    for example, position in (phi[:, 1:] != phi[:, :-1]).nonzero().tolist():
-        starts[example].append(position + 1)
     plan: Plan = []
-    for row, begins in zip(phi, starts, strict=True):
+    for row in phi.cpu().numpy():
+        begins = [0, *(np.flatnonzero(row[1:] != row[:-1]) + 1).tolist()]
         plan.append([])
-        for image, start, end in zip(row[begins].tolist(), begins, [*begins[1:], seq], strict=True):
-            step = longest if image else seq
+        for start, end in zip(begins, [*begins[1:], len(row)], strict=True):
+            image = int(row[start])
+            step = longest if image else end - start
             plan[-1] += [Piece(min(step, end - at), image, at == start) for at in range(start, end, step)]
     return plan
 
