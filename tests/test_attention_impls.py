@@ -199,19 +199,27 @@ def test_compiled_equals_eager(phi):
     torch.testing.assert_close(compiled(q, k, v, phi), last_image_attention(q, k, v, phi), atol=1e-5, rtol=0)
 
 
-def test_auto_takes_segments_on_cpu_where_the_runs_of_text_are_long():
-    q, k = torch.randn(1, 8, 2048, 4), torch.randn(1, 8, 8, 64, 4)
-    assert dispatch._choose(q, k, k) == "segments"
-    assert dispatch._choose(q[:, :, :16], k, k) == "dense"
+@pytest.mark.parametrize(
+    ("seq", "images", "choice"),
+    [
+        (2048, 8, "segments_attention"),
+        (16, 8, "_dense"),
+        (2048, 1, "segments_attention"),
+        (16, 1, "_one_image"),
+        (1, 8, "_one_image"),
+    ],
+)
+def test_auto_on_cpu_follows_the_length_of_the_runs(seq, images, choice):
+    q, k = torch.randn(1, 8, seq, 4), torch.randn(1, 8, images, 64, 4)
+    assert dispatch._choose(q, k, k).__name__ == choice
 
 
 def test_auto_takes_varlen_where_it_can_run(varlen_on_cpu, monkeypatch):
     q, k, v, _ = inputs(PHIS["image first"])
-    assert dispatch._choose(q, k, v) == "dense"
     monkeypatch.setattr(torch.Tensor, "device", torch.device("cuda"))
-    assert dispatch._choose(q, k, v) == "varlen"
+    assert dispatch._choose(q, k, v) is varlen.varlen_attention
     monkeypatch.setattr(dispatch, "varlen_unavailable", lambda q: "needs another dtype")
-    assert dispatch._choose(q, k, v) == "dense"
+    assert dispatch._choose(q, k, v) is dispatch._dense
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
