@@ -86,7 +86,9 @@ def fit(
     cpu_start = time.process_time()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     done = len(history.loss)
-    bar = tqdm(range(done, steps), desc=progress, initial=done, total=steps, disable=progress is None)
+    # not disable=False: that would overrule the reader's TQDM_DISABLE
+    quiet = {"disable": True} if progress is None else {}
+    bar = tqdm(range(done, steps), desc=progress, initial=done, total=steps, **quiet)
     with _random_state_kept():
         for step in bar:
             seed_everything((seed * 1_000_003 + step) % 2**32)  # noise of a step: the same whatever came before
