@@ -26,7 +26,8 @@ def box(axes: Axes, x: float, y: float, width: float, height: float, text: str, 
         (x, y), width, height, boxstyle="round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor=INK
     )
     axes.add_patch(patch)
-    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=8.5 if text == "<image>" else 9.5, color=INK)
+    size = 8.5 if text == "<image>" else 9.5
+    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=size, color=INK)
 
 
 def arrow(axes: Axes, start: Sequence[float], end: Sequence[float], dashed: bool = False) -> None:
