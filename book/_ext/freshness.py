@@ -1,4 +1,7 @@
-"""Read every page anew when the code that draws pages has changed; Sphinx by itself watches the pages only."""
+"""Build every page anew when what draws the pages has changed; Sphinx by itself watches the pages only.
+
+Without it, a change of a style sheet alone would not even be copied into the built book.
+"""
 
 import zlib
 from pathlib import Path
@@ -7,8 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def checksum() -> int:
-    """One number for the extensions and for what the scoreboard takes from the library."""
-    files = [*sorted(ROOT.glob("book/_ext/*.py")), *sorted(ROOT.glob("vlm_lib/claims/*.py"))]
+    """One number for the extensions, the static files, and what the scoreboard takes from the library."""
+    patterns = ("book/_ext/*.py", "book/_static/*.*", "vlm_lib/claims/*.py")
+    files = [file for pattern in patterns for file in sorted(ROOT.glob(pattern))]
     return zlib.crc32(b"\0".join(file.read_bytes() for file in files))
 
 
