@@ -6,11 +6,12 @@ SHA-256 kept in the file's own header does. Chapter: 01_worlds.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +70,10 @@ def load_weights(path: Path | str) -> dict[str, Tensor]:
 
 def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the metadata of a file of `save_weights`. Raises: as `load_weights`."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no weights at {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            # clones: what safetensors returns is a view of the file, and changes if the file is overwritten
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
-        raise DamagedFile(f"{path} cannot be read as safetensors ({error})") from error
+    with _opened(path) as file:
+        header = file.metadata() or {}
+        # clones: what safetensors returns is a view of the file, and changes if the file is overwritten
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
     if CHECKSUM not in header or METADATA not in header:
         raise DamagedFile(f"{path} carries no checksum: it was not written by vlm_lib")
     if _checksum(tensors, header[METADATA]) != header[CHECKSUM]:
@@ -89,17 +84,23 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
     """Only the metadata, without reading or checking the tensors. Raises: FileNotFoundError, DamagedFile."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no weights at {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise DamagedFile(f"{path} cannot be read as safetensors ({error})") from error
+    with _opened(path) as file:
+        header = file.metadata() or {}
     if METADATA not in header:
         raise DamagedFile(f"{path} carries no metadata: it was not written by vlm_lib")
     return json.loads(header[METADATA])["metadata"]
+
+
+@contextlib.contextmanager
+def _opened(path: Path | str) -> Iterator[Any]:
+    """The safetensors file at `path`; what is wrong with it on opening or reading becomes a `DamagedFile`."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"no weights at {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise DamagedFile(f"{path} cannot be read as safetensors ({error})") from error
 
 
 def state_digest(state: Mapping[str, Tensor]) -> str:
