@@ -6,8 +6,21 @@ Chapters: every one.
 """
 
 from vlm_lib.interactive.figure import Html, figure
+from vlm_lib.interactive.mask_explorer import mask_explorer
 from vlm_lib.interactive.phi_explorer import phi_explorer
 from vlm_lib.interactive.phi_lab import PhiLab, phi_lab
 from vlm_lib.interactive.quiz import Option, Question, quiz
+from vlm_lib.interactive.similarity_matrix import similarity_matrix
 
-__all__ = ["Html", "Option", "PhiLab", "Question", "figure", "phi_explorer", "phi_lab", "quiz"]
+__all__ = [
+    "Html",
+    "Option",
+    "PhiLab",
+    "Question",
+    "figure",
+    "mask_explorer",
+    "phi_explorer",
+    "phi_lab",
+    "quiz",
+    "similarity_matrix",
+]
