@@ -1,5 +1,6 @@
-"""A Chromium for tests that look at pages, or a clear reason why there is none."""
+"""A Chromium for tests that look at pages, or a clear reason why there is none; and what such tests look for."""
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -26,3 +27,42 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+def open_page(browser, body, *, scripts=True, width=900, theme="light"):
+    """A page that holds `body`; any request or script error fails the test through `page.trouble`."""
+    context = browser.new_context(java_script_enabled=scripts, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.trouble = []
+    page.on("pageerror", lambda error: page.trouble.append(str(error)))
+    page.on("request", lambda request: page.trouble.append(request.url))
+    page.set_content(
+        f'<!DOCTYPE html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Test</title>'
+        f"<main>{body}</main>"
+    )
+    return page
+
+
+def state(page):
+    """What the first figure of the page published last."""
+    return json.loads(page.locator("figure").first.get_attribute("data-state"))
+
+
+# Text and its contrast with what lies behind it, for every text of the cards; color-mix() reads as color(srgb ...)
+CONTRAST = """() => {
+  const channel = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const weights = [0.2126, 0.7152, 0.0722];
+  const luminance = (rgb) => weights.reduce((sum, w, i) => sum + w * channel(rgb[i] / 255), 0);
+  const parse = (css) => { const unit = css.startsWith("color(") ? 255 : 1;
+    return css.match(/[\\d.]+/g).map((number, i) => Number(number) * (i < 3 ? unit : 1)); };
+  const background = (node) => { const c = parse(getComputedStyle(node).backgroundColor);
+    return c.length === 3 || c[3] > 0 ? c.slice(0, 3) : background(node.parentElement); };
+  const found = [];
+  for (const node of document.querySelectorAll(".vlm-card *")) {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || node.closest("script, style, svg, [hidden]") || !node.offsetParent) continue;
+    const [a, b] = [luminance(parse(getComputedStyle(node).color)), luminance(background(node))];
+    found.push([node.textContent.trim().slice(0, 40), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
+  }
+  return found;
+}"""

@@ -1,14 +1,13 @@
 """Interactive figures in a real browser: the same numbers as Python, usable by keyboard, no network, no kernel."""
 
-import json
 import random
 
 import pytest
 import torch
-from chromium import chromium
+from chromium import CONTRAST, chromium, open_page, state
 
 from vlm_lib.claims import Claim
-from vlm_lib.interactive import Option, Question, phi_explorer, quiz
+from vlm_lib.interactive import Option, Question, mask_explorer, phi_explorer, quiz, similarity_matrix
 from vlm_lib.masks import all_previous_images_mask, causal_mask, image_index, last_image_mask
 
 pytestmark = pytest.mark.browser
@@ -23,27 +22,9 @@ def browser():
         yield browser
 
 
-def open_page(browser, body, *, scripts=True, width=900, theme="light"):
-    """A page that holds `body`; any request or script error fails the test through `page.trouble`."""
-    context = browser.new_context(java_script_enabled=scripts, viewport={"width": width, "height": 900})
-    page = context.new_page()
-    page.trouble = []
-    page.on("pageerror", lambda error: page.trouble.append(str(error)))
-    page.on("request", lambda request: page.trouble.append(request.url))
-    page.set_content(
-        f'<!DOCTYPE html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Test</title>'
-        f"<main>{body}</main>"
-    )
-    return page
-
-
 @pytest.fixture(scope="module")
 def explorer(browser):
     return open_page(browser, phi_explorer().html)
-
-
-def state(page):
-    return json.loads(page.locator("figure").first.get_attribute("data-state"))
 
 
 def choose_mask(page, label):
@@ -195,28 +176,14 @@ def verdict_html():
     return claim.verdict(seconds=1)._repr_mimebundle_()["text/html"]
 
 
-CONTRAST = """() => {
-  const channel = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  const weights = [0.2126, 0.7152, 0.0722];
-  const luminance = (rgb) => weights.reduce((sum, w, i) => sum + w * channel(rgb[i] / 255), 0);
-  const parse = (css) => css.match(/[\\d.]+/g).map(Number);
-  const background = (node) => { const c = parse(getComputedStyle(node).backgroundColor);
-    return c.length === 3 || c[3] > 0 ? c.slice(0, 3) : background(node.parentElement); };
-  const found = [];
-  for (const node of document.querySelectorAll(".vlm-card *")) {
-    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || node.closest("script, style, svg, [hidden]") || !node.offsetParent) continue;
-    const [a, b] = [luminance(parse(getComputedStyle(node).color)), luminance(background(node))];
-    found.push([node.textContent.trim().slice(0, 40), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
-  }
-  return found;
-}"""
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1300])
 def test_cards_read_well_and_fit(browser, theme, width):
-    body = phi_explorer().html + quiz(QUESTIONS).html + verdict_html()
+    cosines = similarity_matrix(torch.eye(2), ["a cat", "a dog"], ["cat", "dog"])
+    body = (
+        "".join(shown.html for shown in (phi_explorer(), quiz(QUESTIONS), mask_explorer(), cosines))
+        + verdict_html()
+    )
     page = open_page(browser, body, theme=theme, width=width)
     ratios = page.evaluate(CONTRAST)
     assert len(ratios) > 40

@@ -7,7 +7,16 @@ from importlib.resources import files
 import pytest
 import torch
 
-from vlm_lib.interactive import Option, Question, figure, phi_explorer, phi_lab, quiz
+from vlm_lib.interactive import (
+    Option,
+    Question,
+    figure,
+    mask_explorer,
+    phi_explorer,
+    phi_lab,
+    quiz,
+    similarity_matrix,
+)
 from vlm_lib.masks import all_previous_images_mask, image_index, last_image_mask
 
 OPTIONS = [Option("yes", True, "Because `phi` counts."), Option("no", False, "It does not < so.")]
@@ -15,10 +24,15 @@ QUESTIONS = [Question(f"Is it {n}?", OPTIONS) for n in range(3)]
 
 
 def figures():
-    return [phi_explorer(), quiz(QUESTIONS)]
+    return [
+        phi_explorer(),
+        quiz(QUESTIONS),
+        mask_explorer(),
+        similarity_matrix(torch.eye(2), ["a", "b"], ["c", "d"]),
+    ]
 
 
-@pytest.mark.parametrize("shown", figures(), ids=["phi_explorer", "quiz"])
+@pytest.mark.parametrize("shown", figures(), ids=["phi_explorer", "quiz", "masks", "similarity"])
 def test_figures_stand_alone(shown):
     html = shown._repr_html_()
     assert not re.search(r"https?://|\bsrc=|@import|url\(|fetch\(", html)
@@ -35,7 +49,7 @@ def test_ids_depend_on_content_alone():
     ids = [
         re.search(r'id="(vlm-[0-9a-f]{10})"', shown.html)[1] for shown in [*figures(), phi_explorer("<image> a")]
     ]
-    assert len(set(ids)) == 3
+    assert len(set(ids)) == 5
 
 
 @pytest.mark.parametrize("asset", [a.name for a in files("vlm_lib.interactive").joinpath("assets").iterdir()])

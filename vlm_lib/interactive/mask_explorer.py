@@ -20,7 +20,11 @@ MAX_LAYERS = 4
 SELF_MASKS = ("full", "causal", "prefix-LM")
 CROSS_MASKS = {"last image": last_image_mask, "all previous images": all_previous_images_mask}
 MASKS = (*SELF_MASKS, *CROSS_MASKS)
-SYMBOLS = {"direct": "●", "indirect": "○", "none": "·"}
+CELLS = {  # by (may attend directly, is reached)
+    (True, True): '<td class="vlm-direct">●</td>',
+    (False, True): '<td class="vlm-indirect">○</td>',
+    (False, False): "<td>·</td>",
+}
 
 
 def mask_explorer(
@@ -56,7 +60,7 @@ def mask_explorer(
         "mask_explorer",
         config={"sequence": sequence, "mask": mask, "prefix": prefix, "layers": layers, "limit": MAX_TOKENS},
         static=_static(tokens, mask, prefix, layers),
-        alt="Explorer: what each token may attend to under a chosen mask, and what it reaches after several layers",
+        alt="Explorer: what each token attends to under a chosen mask, and reaches after several layers",
         caption="A row attends to columns. In self-attention the columns are the tokens, and a row reaches what "
         "the tokens it attends to reached one layer before. Under the image masks the columns are images, and "
         "between two cross-attention layers stands causal self-attention: a token reaches what the tokens up to "
@@ -100,17 +104,17 @@ def _static(tokens: list[str], mask: str, prefix: int, layers: int) -> str:
     columns = [f"image {i + 1}" for i in range(direct.shape[1])] if cross else tokens
     heads = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     rows = ""
-    for token, allowed, found in zip(tokens, direct.tolist(), reached.tolist(), strict=True):
-        kinds = ["direct" if a else "indirect" if f else "none" for a, f in zip(allowed, found, strict=True)]
-        cells = "".join(f'<td class="vlm-cell vlm-{kind}">{SYMBOLS[kind]}</td>' for kind in kinds)
+    for token, *row in zip(tokens, direct.tolist(), reached.tolist(), strict=True):
+        cells = "".join(CELLS[pair] for pair in zip(*row, strict=True))
         rows += f'<tr><th scope="row">{escape(token)}</th>{cells}</tr>'
+    within = f", {_share(reached)} are reached within {layers} layers (● and ○)" if layers > 1 else ""
     return (
         f'<div class="vlm-scroll"><table class="vlm-matrix"><caption class="vlm-sr">Mask: {mask}</caption>'
         f'<thead><tr><th scope="col">token</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f"<p>Mask {mask}: {_share(direct)} pairs may attend directly (●); {_share(reached)} are reached within "
-        f"{layers} layer{'s' if layers > 1 else ''} (● and ○).</p>"
+        f"<p>Mask {mask}: {_share(direct)} may attend directly (●){within}.</p>"
     )
 
 
 def _share(mask: Bool[Tensor, "seq columns"]) -> str:
-    return f"{int(mask.sum())} of {mask.numel()} ({mask.float().mean().item():.0%})"
+    """Halves are rounded up, as the script's Math.round does."""
+    return f"{int(mask.sum())} of {mask.numel()} pairs ({int(100 * mask.double().mean() + 0.5)}%)"

@@ -122,21 +122,23 @@ def _pictures(thumbnails: Tensor, labels: Sequence[str]) -> list[str]:
     return shown
 
 
+def _cell(cosine: float, pair: bool) -> str:
+    kinds = " ".join(["vlm-pair"] * pair + ["vlm-minus"] * (cosine < 0))
+    shown = f"{cosine:.2f}".replace("-", "−")
+    return f'<td class="{kinds}" style="--v:{abs(cosine):.2f}">{shown}</td>'.replace(' class=""', "")
+
+
 def _static(cosines: Tensor, target: Tensor, heads: Sequence[str], texts: Sequence[str], scale: float) -> str:
     """The cosines as a table, and the loss at the scale that the figure starts from."""
     columns = "".join(f'<th scope="col">{j}. {escape(text)}</th>' for j, text in enumerate(texts, 1))
     rows = ""
     for i, (head, row, wanted) in enumerate(zip(heads, cosines.tolist(), target.tolist(), strict=True), 1):
-        cells = "".join(
-            f'<td class="vlm-cell{" vlm-pair" if pair else ""}{" vlm-minus" if cosine < 0 else ""}" '
-            f'style="--v:{abs(cosine):.2f}">{cosine:.2f}</td>'
-            for cosine, pair in zip(row, wanted, strict=True)
-        )
+        cells = "".join(_cell(cosine, pair > 0) for cosine, pair in zip(row, wanted, strict=True))
         rows += f'<tr><th scope="row">{i}. {head}</th>{cells}</tr>'
     by_image, by_text = (F.cross_entropy(scale * logits, target).item() for logits in (cosines, cosines.T))
     return (
-        '<table class="vlm-matrix"><caption class="vlm-sr">Cosine of each image and each text</caption>'
-        f'<thead><tr><th scope="col">image \\ text</th>{columns}</tr></thead><tbody>{rows}</tbody></table>'
+        '<div class="vlm-scroll"><table class="vlm-matrix"><caption class="vlm-sr">Cosines</caption>'
+        f'<thead><tr><th scope="col">image \\ text</th>{columns}</tr></thead><tbody>{rows}</tbody></table></div>'
         f"<p>At logit_scale {scale:.4g} (temperature {1 / scale:.2g}) the loss is {by_image:.3f} from image to "
         f"text, {by_text:.3f} from text to image, {(by_image + by_text) / 2:.3f} in the mean; "
         f"guessing among {len(texts)} costs {math.log(len(texts)):.3f}.</p>"
