@@ -17,6 +17,8 @@ from vlm_lib.kernels.folded_pooling import folded_attention
 
 # x [batch tokens context_dim], query [queries dim], W_k [dim context_dim], b_k [dim], W_v, b_v, heads
 NAMES = ["x", "query", "key_weight", "key_bias", "value_weight", "value_bias", "heads"]
+# b_k is left out: its gradient is 0 up to rounding, and no sum of rounding errors is right or wrong
+LEARNED = [0, 1, 2, 4, 5]
 
 
 def _right(x: Tensor, query: Tensor, w_k: Tensor, b_k: Tensor, w_v: Tensor, b_v: Tensor, heads: int) -> Tensor:
@@ -152,7 +154,7 @@ def folding_cases(seed: int = 0) -> list[Case]:
     for tokens, queries, dim, context_dim, heads in ((5, 2, 12, 10, 3), (4, 1, 8, 6, 2), (6, 3, 4, 5, 1)):
         shapes = (2, tokens, context_dim), (queries, dim), (dim, context_dim), (dim,), (dim, context_dim), (dim,)
         x, query, w_k, b_k, w_v, b_v = (torch.randn(shape, generator=rng) for shape in shapes)
-        # kept small: the gradient of b_k is 0 up to rounding, and grows with the scores
+        # scores of moderate size, so that two orders of the same products differ by rounding alone
         cases.append((x, query, w_k / context_dim**0.5, b_k, w_v / context_dim**0.5, b_v, heads))
     return cases
 
@@ -173,13 +175,13 @@ def projections_per_token(answer: Callable) -> float:
 def check_folded_pool(answer: Callable, *, seed: int = 0) -> Report:
     """Check `answer(x, query, key_weight, key_bias, value_weight, value_bias, heads)`, [batch queries dim].
 
-    Values, gradients in all six tensors, and that no token is projected to a key or a value.
+    Values, gradients in x, query, W_k, W_v and b_v, and that no token is projected to a key or a value.
     """
     task = "folded pooling"
     tables = FOLDING_MISTAKES, FOLDING_GRADIENT_MISTAKES
     praise = "the same result and gradients, and no token is projected."
     report = diagnose_both_ways(
-        task, answer, _right, *tables, folding_cases(seed), leaves=6, names=NAMES, praise=praise
+        task, answer, _right, *tables, folding_cases(seed), leaves=LEARNED, names=NAMES, praise=praise
     )
     if not report.passed:
         return report

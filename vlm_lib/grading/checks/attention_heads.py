@@ -157,7 +157,7 @@ def check_multi_head_attention(answer: Callable, *, seed: int = 0) -> Report:
         HEADS_MISTAKES,
         HEADS_GRADIENT_MISTAKES,
         heads_cases(seed),
-        leaves=3,
+        leaves=range(3),
         names=["q", "k", "v", "mask", "heads"],
         praise="heads, scale and mask agree, forward and backward.",
     )

@@ -133,7 +133,7 @@ def check_attention_pool(answer: Callable, *, seed: int = 0) -> Report:
         POOLING_MISTAKES,
         POOLING_GRADIENT_MISTAKES,
         pooling_cases(seed),
-        leaves=2,
+        leaves=range(2),
         names=["x", "query", "valid"],
         praise="a zero query gives the mean of the valid tokens, any other leans towards what it asks for.",
     )

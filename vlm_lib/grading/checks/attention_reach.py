@@ -103,12 +103,12 @@ REACH_MISTAKES = (
 
 
 def reach_cases(seed: int = 0) -> list[Case]:
-    """A mask and a number of layers: each position sees its left neighbour, a random mask, and 80 deep layers."""
+    """A mask and a number of layers: each position sees its left neighbour, a random mask, and 200 layers."""
     rng = torch.Generator().manual_seed(seed)
     left = torch.ones(6, 6, dtype=torch.bool).tril(-1).triu(-1)
     drawn = (torch.rand(8, 8, generator=rng) < 0.2) & ~torch.eye(8, dtype=torch.bool)
     two_blocks = torch.block_diag(torch.ones(8, 8), torch.ones(8, 8)).bool()
-    return [(left, 3), (drawn, 2), (left, 1), (two_blocks, 80)]
+    return [(left, 3), (drawn, 2), (left, 1), (two_blocks, 200)]
 
 
 def check_reach(answer: Callable, *, seed: int = 0) -> Report:

@@ -11,15 +11,16 @@ from vlm_lib.grading.report import Report
 NO_GRADIENT = "The result is right, but no gradient comes back through it."
 
 
-def gradients(function: Callable, leaves: int) -> Callable:
-    """The gradients of one number made from `function`'s result, in each of its first `leaves` arguments.
+def gradients(function: Callable, leaves: Sequence[int]) -> Callable:
+    """The gradients of one number made from `function`'s result, in the arguments whose positions are `leaves`.
 
     An argument that the result does not depend on has the gradient 0, as has every one of a cut-off result.
     """
 
     def run(*case) -> tuple[Tensor, ...]:
-        inputs = [x.clone().requires_grad_() for x in case[:leaves]]
-        out = function(*inputs, *case[leaves:])
+        arguments = [x.clone().requires_grad_() if at in leaves else x for at, x in enumerate(case)]
+        inputs = [arguments[at] for at in leaves]
+        out = function(*arguments)
         if not out.requires_grad:
             return tuple(torch.zeros_like(x) for x in inputs)
         return torch.autograd.grad(out.square().sum(), inputs, materialize_grads=True)
@@ -35,11 +36,11 @@ def diagnose_both_ways(
     gradient_mistakes: Sequence[Mistake],
     cases: Sequence[Case],
     *,
-    leaves: int,
+    leaves: Sequence[int],
     names: Sequence[str],
     praise: str,
 ) -> Report:
-    """`diagnose` the values and, once they are right, the gradients in the first `leaves` arguments.
+    """`diagnose` the values and, once they are right, the gradients in the arguments at `leaves`.
 
     The entries of `gradient_mistakes` are functions like `answer` whose values are right.
     """
