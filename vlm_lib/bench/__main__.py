@@ -6,12 +6,15 @@ import importlib
 import json
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from vlm_lib.bench import GROUPS
-from vlm_lib.bench.harness import Row, compare
+from vlm_lib.bench import GROUPS, convergence
+from vlm_lib.bench.goals import FIGURES, judged
+from vlm_lib.bench.harness import Comparison, compare
+from vlm_lib.bench.rows import Row
 
 COLUMNS = (
     f"{'setting':<30} {'phase':<17} {'ours':<12} {'reference':<26} {'speed-up':>8} {'(rounds)':>13} "
@@ -43,16 +46,36 @@ def show(row: Row) -> str:
     return f"{names} {times(row.speedup):>8} {rounds:>13} {limits} {costs}"
 
 
+def show_goals(rows: list[Row]) -> None:
+    """Print the goals that speak of these rows, if there are any."""
+    found = list(judged(rows))
+    if found:
+        print("\ngoals")
+    for goal, row, met in found:
+        value = getattr(row, goal.figure)
+        shown = "-" if value is None else f"{value:.2f}" if goal.figure != "our_peak" else f"{value:.0f}"
+        names = f"{row.setting:<30} {goal.ours:<12} {goal.reference or '-':<26}"
+        verdict = {True: "reached", False: "not reached", None: "not measured"}[met]
+        print(f"{names} {goal.figure:<9} {FIGURES[goal.figure]} {goal.bound:g}: {shown} {verdict}")
+
+
+def comparisons(group: str, quick: bool, device: torch.device) -> Iterator[Comparison]:
+    """What a group compares."""
+    return importlib.import_module(f"vlm_lib.bench.{group}").comparisons(quick, device)
+
+
 def report(groups: list[str], quick: bool, device: torch.device) -> dict:
     """Measure the groups, print a row as soon as it is known, and return all of it with the device's name."""
     rows = []
     for group in groups:
         print(f"\n{group}\n{COLUMNS}", flush=True)
-        for comparison in importlib.import_module(f"vlm_lib.bench.{group}").comparisons(quick, device):
+        for comparison in comparisons(group, quick, device):
             for row in compare(comparison, device):
                 print(show(row), flush=True)
-                rows.append(dataclasses.asdict(row))
-    return {
+                rows.append(row)
+    if device.type == "cpu":
+        show_goals(rows)
+    measured = {
         "device": device_name(device),
         "device_type": device.type,
         "clock": "wall time after synchronising" if device.type == "cuda" else "CPU time of the process",
@@ -61,8 +84,26 @@ def report(groups: list[str], quick: bool, device: torch.device) -> dict:
         "dtype": "float32",
         "torch": torch.__version__,
         "quick": quick,
-        "rows": rows,
+        "rows": [dataclasses.asdict(row) for row in rows],
     }
+    return measured | ({"convergence": convergence.report(quick, device)} if "training" in groups else {})
+
+
+def into(path: Path, measured: dict) -> dict:
+    """`measured` completed by what `path` holds of other groups; both must come from the same set-up.
+
+    Raises: ValueError if the file was measured elsewhere or otherwise.
+    """
+    if not path.exists():
+        return measured
+    earlier = json.loads(path.read_text())
+    setup = [key for key in measured if key not in ("rows", "convergence")]
+    if other := [key for key in setup if earlier.get(key) != measured[key]]:
+        differs = ", ".join(f"{key} {earlier.get(key)!r} there, {measured[key]!r} now" for key in other)
+        raise ValueError(f"{path} was measured otherwise ({differs}): name another file")
+    again = {row["group"] for row in measured["rows"]}
+    rows = [row for row in earlier["rows"] if row["group"] not in again] + measured["rows"]
+    return earlier | measured | {"rows": sorted(rows, key=lambda row: GROUPS.index(row["group"]))}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -70,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m vlm_lib.bench", description="ours against public references")
     parser.add_argument("--only", action="append", choices=GROUPS, help="a group to run; may be repeated")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements here too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the measurements here; other groups stay")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(argv)
     device = torch.device(args.device)
@@ -79,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     print("operations = reference count / our count, memory = reference peak / our peak, inputs excluded")
     measured = report(args.only or list(GROUPS), args.quick, device)
     if args.json:
-        args.json.write_text(json.dumps(measured, indent=1) + "\n")
+        args.json.write_text(json.dumps(into(args.json, measured), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from vlm_lib.bench.measure import interleaved, one_thread, peak_bytes, roofs
-
-FORWARD, BOTH = "forward", "forward+backward"
+from vlm_lib.bench.rows import BOTH, FORWARD, Row
 
 
 @dataclass(frozen=True)
@@ -46,34 +45,7 @@ class Comparison:
     ours: Sequence[Candidate]
     references: Sequence[Candidate] = ()
     repeats: int = 5
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the report. `speedup` is reference time / our time, `memory` reference peak / our peak;
-    `slowest` and `fastest` are the extremes of the speed-up over the rounds; seconds are medians, peaks
-    bytes.
-
-    `operations` is the reference's count over ours. `limit` is the speed-up over the measured reference that
-    our counts would allow at the speed of a plain matrix product and of a plain copy, both timed in the same
-    rounds.
-    """
-
-    group: str
-    setting: str
-    phase: str
-    ours: str
-    reference: str | None
-    speedup: float | None
-    slowest: float | None
-    fastest: float | None
-    limit: float | None
-    operations: float | None
-    memory: float | None
-    our_seconds: float
-    reference_seconds: float | None
-    our_peak: int | None
-    reference_peak: int | None
+    roof: torch.dtype = torch.float32  # of the plain product that `limit` is reckoned with
 
 
 def differentiated(
@@ -125,7 +97,7 @@ def _against(alone: Row, ours: Candidate, reference: Candidate, seconds, peaks, 
 def compare(comparison: Comparison, device: torch.device) -> list[Row]:
     """Measure one comparison: a row for each phase, each of ours and each reference (or one alone)."""
     candidates = [*comparison.ours, *comparison.references]
-    plain = roofs(device)
+    plain = roofs(device, comparison.roof)
     rows = []
     with one_thread():
         for phase in candidates[0].phases:
