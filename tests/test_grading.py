@@ -19,7 +19,7 @@ from vlm_lib.grading.checks import (
     flamingo_mixture,
     flamingo_reach,
 )
-from vlm_lib.grading.checks.compare import Mistake, diagnose
+from vlm_lib.grading.checks.compare import Mistake, diagnose, show
 from vlm_lib.grading.intake import SubmissionError, collect, find_notebook, read_notebook, restore
 from vlm_lib.grading.reports import student_report
 from vlm_lib.grading.scores import Result
@@ -79,6 +79,20 @@ def test_an_error_of_the_answer_is_quoted_with_the_input_that_raised_it():
     (message,) = flamingo.check_phi(lambda is_image: is_image.no_such_method()).messages
     assert "AttributeError" in message
     assert "is_image = [[" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (torch.tensor(0.12345), "0.123"),
+        (torch.tensor([0.5, -2.0]), "[0.5, -2.0]"),
+        (torch.tensor([[0.1, 0.2], [0.3, 0.4]]), "[[0.1, 0.2], [0.3, 0.4]]"),
+        (torch.tensor([[True, False]]), "[[1, 0]]"),
+        (torch.zeros(5), "a tensor of shape [5]"),
+    ],
+)
+def test_arguments_of_any_shape_are_shown_as_a_reader_would_write_them(value, text):
+    assert show(value) == text
 
 
 def test_right_values_of_a_wrong_kind_are_told_apart_from_wrong_values():

@@ -68,7 +68,7 @@ def show(value: Any) -> str:
         if value.numel() > (4 if value.is_floating_point() else 40):
             return f"a tensor of shape {list(value.shape)}"
         value = value.int() if value.dtype == torch.bool else value.detach()
-        return str([round(x, 3) for x in value.tolist()] if value.is_floating_point() else value.tolist())
+        return str((value.double().round(decimals=3) if value.is_floating_point() else value).tolist())
     if isinstance(value, list) and all(isinstance(item, bool) for item in value):
         return str([int(item) for item in value])
     return getattr(value, "__name__", None) or repr(value)

@@ -157,5 +157,5 @@ def check_duplicates(answer: Callable, *, seed: int = 0) -> Report:
     task, names, cases = "duplicate captions", ["logits", "labels"], duplicate_cases(seed)
     praise = "equal labels share the target, and each image and each text counts once."
     return diagnose_both_ways(
-        task, answer, _right, DUPLICATE_MISTAKES, GRADIENT_MISTAKES, cases, leaves=1, names=names, praise=praise
+        task, answer, _right, DUPLICATE_MISTAKES, GRADIENT_MISTAKES, cases, leaves=(0,), names=names, praise=praise
     )
