@@ -124,7 +124,7 @@ def test_sentences_of_the_other_views(browser):
     slope = f"{shown['gradient'][0][1]:+.4f}".replace("-", "−")
     assert words.inner_text() == (
         "Image 1 “red” and text 2 “a blue disc” have cosine −0.250; times logit_scale this is a logit of −3.57. "
-        f"The gradient of the mean loss in this logit is {slope}: descent hardly moves it."
+        f"The gradient of the mean loss with respect to this logit is {slope}: descent hardly moves it."
     )
     page.get_by_label("softmax of columns").check()
     assert words.inner_text().startswith(

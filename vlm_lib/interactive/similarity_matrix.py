@@ -75,7 +75,7 @@ def similarity_matrix(
         static=_static(cosines, target, heads, texts, float(logit_scale)),
         alt=f"Similarity of {count} images and {count} texts, its softmax at a chosen temperature, and the loss",
         caption="Framed cells are the pairs. The loss of a direction is the mean, over its rows or columns, of "
-        "minus the log-probability of the framed cell; CLIP's loss is the mean of both directions.",
+        "minus the log-probability of the framed cell, or the mean over several; CLIP's loss is the mean of both.",
     )
 
 

@@ -35,12 +35,12 @@ function explain(config, state, i, j) {
   if (state.view === "cosine") {
     const cosine = state.cosine[i][j];
     return `${image} and ${text} have cosine ${minus(cosine, 3)}; times logit_scale this is a logit of ${minus(cosine * state.scale, 2)}. `
-      + `The gradient of the mean loss in this logit is ${slope(state.gradient[i][j], 4)}`;
+      + `The gradient of the mean loss with respect to this logit is ${slope(state.gradient[i][j], 4)}`;
   }
   const p = state[state.view][i][j], target = config.target[i][j];
   const [who, line] = state.view === "rows" ? [`${image} gives ${text}`, "row"] : [`${text} gives ${image}`, "column"];
   return `${who} probability ${p.toFixed(3)}. The target is ${Number(target.toFixed(3))}, so the gradient of this ${line}’s `
-    + `loss in the logit is p − target = ${slope(p - target, 3)}`;
+    + `loss with respect to the logit is p − target = ${slope(p - target, 3)}`;
 }
 
 function mount(root, config, publish) {
