@@ -1,64 +1,11 @@
-"""Sheet 03_attention: its checkers on every mistake that they know, and a small class graded through nbgrader."""
+"""Sheet 03_attention through nbgrader itself: a small class, graded once for all tests."""
 
-import copy
-import csv
-from pathlib import Path
-
-import nbformat
 import pytest
-import torch
-import torch.nn.functional as F
+import sheet_class
+from sheet_class import SheetFiles, grade_class, hand_in
 
-from vlm_lib import masks
-from vlm_lib.grading import grade as grading
-from vlm_lib.grading.checks import (
-    attention,
-    attention_cost,
-    attention_folding,
-    attention_heads,
-    attention_pairs,
-    attention_pooling,
-    attention_prefix,
-    attention_reach,
-)
-from vlm_lib.grading.checks.compare import Mistake
-from vlm_lib.grading.checks.gradients import diagnose_both_ways
-from vlm_lib.grading.checks.operations import largest_tensor, multiply_adds
-from vlm_lib.grading.release import release
-from vlm_lib.grading.sheet import grade_id, nbgrader_of, read_sheet
-
-EXERCISES = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
-SHEET = EXERCISES / "03_attention.md"
-STUDENT = EXERCISES / "03_attention_student.ipynb"
-INSTALL = EXERCISES.parents[1] / "book" / "_template" / "install_cell.py"
-POINTS = {"heads": 4, "prefix": 3, "reach": 3, "fold": 4, "pool": 3, "cost": 3}
-
-TABLES = [
-    (
-        attention.check_multi_head_attention,
-        attention_heads.HEADS_MISTAKES + attention_heads.HEADS_GRADIENT_MISTAKES,
-    ),
-    (attention.check_prefix_lm_mask, attention_prefix.PREFIX_MISTAKES),
-    (attention.check_reach, attention_reach.REACH_MISTAKES),
-    (
-        attention.check_folded_pool,
-        attention_folding.FOLDING_MISTAKES + attention_folding.FOLDING_GRADIENT_MISTAKES,
-    ),
-    (
-        attention.check_attention_pool,
-        attention_pooling.POOLING_MISTAKES + attention_pooling.POOLING_GRADIENT_MISTAKES,
-    ),
-    (attention.check_attention_cost, attention_pairs.PAIR_MISTAKES + attention_cost.COST_MISTAKES),
-]
-KNOWN = [
-    pytest.param(check, mistake, id=f"{check.__name__}-{mistake.name}")
-    for check, table in TABLES
-    for mistake in table
-]
-CHECKERS = [check for check, _ in TABLES]
-# Two ways to one wrong result may share a message: heads split by a reshape, a softmax over heads, mixed heads,
-# and counts that overflow.
-SHARED = {attention_heads.RESHAPED, attention_heads.OVER_HEADS, attention_folding.MIXED, attention_reach.OVERFLOW}
+SHEET = SheetFiles("03_attention", {"heads": 4, "prefix": 3, "reach": 3, "fold": 4, "pool": 3, "cost": 3})
+TIMEOUT = 20  # seconds; no right cell takes one
 
 SCALED_BY_MODEL = """def multi_head_attention(q, k, v, mask, heads):
     dim = q.shape[-1]
@@ -73,315 +20,86 @@ KEEPS_KEYS = """def folded_pool(x, query, key_weight, key_bias, value_weight, va
     return (weights @ v).transpose(1, 2).flatten(2)"""
 NO_RESIDUAL = """def reach(mask, layers):
     return torch.linalg.matrix_power(mask.double(), layers) > 0"""
-
-
-@pytest.mark.parametrize("seed", [0, 1, 303])
-@pytest.mark.parametrize(("check", "mistake"), KNOWN)
-def test_each_known_mistake_gets_its_own_diagnosis_and_no_other(check, mistake, seed):
-    report = check(mistake.wrong, seed=seed)
-    assert not report.passed
-    assert report.messages == (mistake.message,)
-
-
-def test_the_messages_of_one_checker_tell_its_mistakes_apart():
-    for check, table in TABLES:
-        assert len({mistake.name for mistake in table}) == len(table), check.__name__
-        messages = [mistake.message for mistake in table]
-        assert {text for text in messages if messages.count(text) > 1} <= SHARED, check.__name__
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize(
-    "answer",
-    [None, 3, lambda *_: None, lambda *_: "text", lambda *_: torch.zeros(2), lambda *_: 1 / 0, lambda: None],
-    ids=["none", "number", "gives-none", "gives-text", "wrong-shape", "raises", "no-arguments"],
-)
-def test_nonsense_gets_a_message_and_never_an_error_of_the_checker(check, answer):
-    report = check(answer)
-    assert not report.passed
-    assert all(report.messages)
-
-
-def by_loop_over_heads(q, k, v, mask, heads):
-    parts = zip(*(x.chunk(heads, dim=-1) for x in (q, k, v)), strict=True)
-    return torch.cat([F.scaled_dot_product_attention(*part, attn_mask=mask) for part in parts], dim=-1)
-
-
-def by_rank(prefix_len, seq):
-    """Every position of a prefix counts as if it stood at the end of the prefix."""
-    rank = torch.arange(seq).expand(len(prefix_len), -1)
-    rank = torch.where(rank < prefix_len[:, None], prefix_len[:, None] - 1, rank)
-    return rank[:, :, None] >= rank[:, None, :]
-
-
-def by_walking(mask, layers):
-    """Follow the steps one by one, on sets."""
-    steps = [set(row.nonzero().flatten().tolist()) | {at} for at, row in enumerate(mask)]
-    reached = [{at} for at in range(len(mask))]
-    for _ in range(layers):
-        reached = [set().union(*(reached[middle] for middle in step)) for step in steps]
-    return torch.tensor([[at in row for at in range(len(mask))] for row in reached])
-
-
-def head_by_head(x, query, key_weight, key_bias, value_weight, value_bias, heads, project=False):
-    """Attention of folded queries over raw tokens; with `project`, over the keys of one head at a time."""
-    parts = zip(*(t.chunk(heads, dim) for t, dim in ((query, 1), (key_weight, 0), (value_weight, 0))), strict=True)
-    out = []
-    for q, w_k, w_v in parts:
-        q, keys = (q, x @ w_k.T) if project else (q @ w_k, x)
-        weights = (q @ keys.transpose(1, 2) / (w_k.shape[0] ** 0.5)).softmax(-1)
-        out.append(weights @ x @ w_v.T)
-    return torch.cat(out, dim=-1) + value_bias
-
-
-def by_exponentials(x, query, valid):
-    weights = (x @ query / x.shape[-1] ** 0.5).exp() * valid
-    return torch.einsum("bt,btd->bd", weights, x) / weights.sum(1, keepdim=True).clamp(min=1e-20)
-
-
-def row_by_row(mask, phi, prefix_len, tokens_per_image, dim, heads):
-    seen = {
-        "causal": lambda at: at + 1,
-        "prefix_lm": lambda at: max(at + 1, prefix_len),
-        "last_image": lambda at: tokens_per_image * min(phi[at], 1),
-        "all_previous_images": lambda at: tokens_per_image * phi[at],
+PREFIX_SEES_ALL = """def prefix_lm_mask(prefix_len, seq):
+    at = torch.arange(seq)
+    return (at <= at[:, None]) | (at[:, None] < prefix_len[:, None, None])"""
+PADDED_LENGTH = """def attention_pool(x, query, valid):
+    weights = (x @ query / x.shape[-1] ** 0.5).softmax(1) * valid
+    return (weights[:, :, None] * x).sum(1)"""
+ONE_PRODUCT = """def attention_cost(mask, phi, prefix_len, tokens_per_image, dim, heads):
+    pairs = {
+        "causal": len(phi) * (len(phi) + 1) // 2,
+        "prefix_lm": (len(phi) * (len(phi) + 1) + prefix_len * (prefix_len - 1)) // 2,
+        "last_image": tokens_per_image * (len(phi) - phi.count(0)),
+        "all_previous_images": tokens_per_image * sum(phi),
     }[mask]
-    pairs = sum(map(seen, range(len(phi))))
-    return pairs, pairs * (dim // heads) * heads * 2
-
-
-RIGHT = [by_loop_over_heads, by_rank, by_walking, head_by_head, by_exponentials, row_by_row]
-
-
-@pytest.mark.parametrize("seed", [0, *range(301, 307)])
-@pytest.mark.parametrize(("check", "answer"), list(zip(CHECKERS, RIGHT, strict=True)))
-def test_another_way_to_the_right_result_passes(check, answer, seed):
-    report = check(answer, seed=seed)
-    assert report.passed, report
-
-
-def test_right_pair_counts_are_those_of_the_masks():
-    for phi, prefix_len, tokens, dim, heads in attention_cost.cost_sizes(seed=306):
-        counted = torch.tensor([phi])
-        made = {
-            "causal": masks.causal_mask(len(phi)),
-            "prefix_lm": masks.prefix_lm_mask(torch.tensor([prefix_len]), len(phi)),
-            "last_image": masks.last_image_mask(counted, max(phi), tokens),
-            "all_previous_images": masks.all_previous_images_mask(counted, max(phi), tokens),
-        }
-        for name, mask in made.items():
-            pairs, _ = attention_pairs.right_cost(name, phi, prefix_len, tokens, dim, heads)
-            assert pairs == int(mask.sum())
-
-
-def by_elementwise_products(x, query, key_weight, key_bias, value_weight, value_bias, heads):
-    """The plain order, with keys made without any matrix product."""
-    keys = (x[:, :, None] * key_weight).sum(-1).unflatten(-1, (heads, -1))
-    q = query.unflatten(-1, (heads, -1))
-    weights = torch.einsum("qhe,bthe->bhqt", q, keys / q.shape[-1] ** 0.5).softmax(-1)
-    sums = torch.einsum("bhqt,btc->bhqc", weights, x)
-    return torch.einsum("bhqc,hec->bqhe", sums, value_weight.unflatten(0, (heads, -1))).flatten(2) + value_bias
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (attention_folding._projecting(True, True), attention_folding.BOTH),
-        (attention_folding._projecting(True, False), attention_folding.ONE),
-        (attention_folding._projecting(False, True), attention_folding.ONE),
-        (lambda *case: head_by_head(*case, project=True), attention_folding.ONE),
-        (by_elementwise_products, attention_folding.ONE),
-    ],
-    ids=["keys and values", "keys", "values", "keys head by head", "keys without a matrix product"],
-)
-def test_a_right_result_that_projects_every_token_is_noticed(answer, message):
-    assert attention.check_folded_pool(answer).messages == (message,)
-
-
-def test_a_folded_answer_for_small_inputs_only_is_told_so():
-    def small(x, *rest):
-        if x.shape[1] > 8:
-            raise RuntimeError("too many for me")
-        return head_by_head(x, *rest)
-
-    assert "too many for me" in attention.check_folded_pool(small).messages[0]
-
-
-def test_multiply_adds_and_the_largest_tensor_are_counted():
-    a, b = torch.ones(3, 4), torch.ones(4, 5)
-    assert multiply_adds(lambda: a @ b) == 3 * 4 * 5
-    assert multiply_adds(lambda: (a[:, :, None] * b).sum(1)) == 3 * 4 * 5
-    assert multiply_adds(lambda: F.conv1d(torch.ones(1, 4, 6), torch.ones(5, 4, 1))) == 4 * 5 * 6
-    assert largest_tensor(lambda: (a[:, :, None] * b).sum(1)) == 3 * 4 * 5
-    assert largest_tensor(lambda: sum(range(9))) == 0
-
-
-def test_counting_by_a_mask_or_in_floats_is_noticed():
-    def by_mask(mask, phi, prefix_len, tokens, dim, heads):
-        pairs, operations = attention_pairs.right_cost(mask, phi, prefix_len, tokens, dim, heads)
-        if mask == "causal":
-            pairs = int(torch.ones(len(phi), len(phi)).tril().sum())
-        return pairs, operations
-
-    def in_floats(*case):
-        return tuple(count / 1 for count in attention_pairs.right_cost(*case))
-
-    def too_short(mask, phi, *rest):
-        if len(phi) > 100:
-            raise MemoryError("no room")
-        return attention_pairs.right_cost(mask, phi, *rest)
-
-    assert attention.check_attention_cost(by_mask).messages == (attention_cost.BUILDS_MASK,)
-    assert attention.check_attention_cost(in_floats).messages == (attention_cost.FLOATS,)
-    assert "no room" in attention.check_attention_cost(too_short).messages[0]
-
-
-def test_two_masks_miscounted_in_two_ways_are_both_diagnosed():
-    tables = {entry.name: entry for entry in attention_pairs.PAIR_MISTAKES}
-
-    def both(mask, *sizes):
-        name = "causal_strict" if mask == "causal" else "last_every_row"
-        return tables[name].wrong(mask, *sizes)
-
-    expected = tables["causal_strict"].message, tables["last_every_row"].message
-    assert attention.check_attention_cost(both).messages == expected
-
-
-def test_a_prefix_mask_by_a_loop_over_positions_is_noticed():
-    def loop(prefix_len, seq):
-        mask = torch.zeros(len(prefix_len), seq, seq, dtype=torch.bool)
-        for at in range(seq):
-            mask[:, at] = torch.arange(seq) < prefix_len.clamp(min=at + 1)[:, None]
-        return mask
-
-    assert "loop over positions" in attention.check_prefix_lm_mask(loop).messages[0]
-
-
-def test_a_gradient_that_no_table_knows_is_told_apart_from_the_values():
-    def backward_through_a_copy(x):
-        return x.square() - x + x.detach()
-
-    table = [Mistake("detached", lambda x: x.square().detach(), "cut off")]
-    answers = [backward_through_a_copy, lambda x: x.square().detach(), lambda x: x * x]
-    cases = [(torch.tensor([1.0, 2.0]),)]
-    found = [
-        diagnose_both_ways(
-            "square", answer, torch.square, (), table, cases, leaves=[0], names=["x"], praise="fine"
-        ).messages
-        for answer in answers
-    ]
-    assert found[0][0].startswith("The result is right, its gradient is not. Wrong with x = ")
-    assert found[1:] == [("cut off",), ("fine",)]
-
-
-def test_answers_learned_by_heart_from_the_visible_inputs_fail_on_the_hidden_ones():
-    known = {str(case): masks.prefix_lm_mask(*case) for case in attention_prefix.prefix_cases(seed=0)}
-
-    def by_heart(prefix_len, seq):
-        return known.get(str((prefix_len, seq)), torch.ones(len(prefix_len), seq, seq) > 0)
-
-    assert attention.check_prefix_lm_mask(by_heart).passed
-    assert not attention.check_prefix_lm_mask(by_heart, seed=302).passed
-
-
-@pytest.mark.parametrize("dtype", [torch.long, torch.float])
-def test_reach_by_a_power_in_too_small_a_dtype_is_told_so(dtype):
-    def power(mask, layers):
-        step = mask | torch.eye(len(mask), dtype=torch.bool)
-        return torch.linalg.matrix_power(step.to(dtype), layers) > 0
-
-    assert attention.check_reach(power).messages == (attention_reach.OVERFLOW,)
-
-
-def reference():
-    """The student version with the solutions of the sheet filled in."""
-    solved = {cell["id"]: cell for cell in read_sheet(SHEET).notebook.cells}
-    notebook = nbformat.read(STUDENT, as_version=4)
-    for cell in notebook.cells:
-        if nbgrader_of(cell).get("solution"):
-            cell.source = solved[cell["id"]].source
-    return notebook
-
-
-def answered(**answers):
-    """The reference with some tasks answered otherwise."""
-    notebook = copy.deepcopy(reference())
-    for cell in notebook.cells:
-        task, _, part = (grade_id(cell) or "").rpartition("-")
-        if part == "solution" and task in answers:
-            cell.source = answers[task]
-    return notebook
+    return pairs, pairs * dim"""
+RAISES = """def attention_pool(x, query, valid):
+    return x @ query.T @ valid"""
 
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """The folder with the results of one grading run."""
     folder = tmp_path_factory.mktemp("class")
-    submissions = folder / "submissions"
-    submissions.mkdir()
+    mistaken = {"heads": SCALED_BY_MODEL, "prefix": PREFIX_SEES_ALL, "reach": NO_RESIDUAL}
+    mistaken |= {"fold": KEEPS_KEYS, "pool": PADDED_LENGTH, "cost": ONE_PRODUCT}
     handed_in = {
-        "reference": reference(),
-        "untouched": nbformat.read(STUDENT, as_version=4),
-        "mistaken": answered(heads=SCALED_BY_MODEL, fold=KEEPS_KEYS, reach=NO_RESIDUAL),
+        "reference": SHEET.reference(),
+        "untouched": SHEET.untouched(),
+        "mistaken": SHEET.answered(**mistaken),
+        "one_mistake": SHEET.answered(fold=KEEPS_KEYS),
+        "raises": SHEET.answered(pool=RAISES),
     }
-    for name, notebook in handed_in.items():
-        nbformat.write(notebook, submissions / f"{name}.ipynb")
-    grading.grade(SHEET, submissions, folder / "out", say=lambda line: None)
-    return folder / "out"
-
-
-def points(graded, student):
-    with (graded / "scores.csv").open() as file:
-        (row,) = [entry for entry in csv.DictReader(file) if entry["student"] == student]
-    return {task: float(row[task]) for task in POINTS}
-
-
-def report(graded, student):
-    return (graded / "reports" / f"{student}.md").read_text()
+    hand_in(SHEET, folder / "submissions", handed_in)
+    return grade_class(SHEET, folder / "submissions", folder / "out", TIMEOUT)
 
 
 def test_the_reference_solution_gets_full_marks(graded):
-    assert points(graded, "reference") == POINTS
-    assert "**20 of 20 points**; 4 more wait for a mark by hand" in report(graded, "reference")
+    sheet_class.assert_full_marks(graded, "reference", by_hand=4)
+    assert sum(SHEET.points.values()) == 20
 
 
 def test_an_untouched_sheet_gets_nothing(graded):
-    assert points(graded, "untouched") == dict.fromkeys(POINTS, 0)
-    assert report(graded, "untouched").count("still the placeholder") == len(POINTS)
+    sheet_class.assert_nothing_earned(graded, "untouched")
+    assert graded.report("untouched").count("still the placeholder") == len(SHEET.points)
 
 
-def test_planted_mistakes_are_named_and_cost_only_their_tasks(graded):
-    assert points(graded, "mistaken") == POINTS | {"heads": 0, "fold": 0, "reach": 0}
-    text = report(graded, "mistaken")
-    for words in ("You scale by the square root of dim", "still projects every token", "residual stream"):
-        assert words in text
+def test_a_typical_mistake_in_each_task_is_named(graded):
+    assert graded.points("mistaken") == dict.fromkeys(SHEET.points, 0)
+    text = graded.report("mistaken")
+    for words in (
+        "You scale by the square root of dim",
+        "Your prefix rows see the whole sequence",
+        "You left out the residual stream",
+        "it still projects every token",
+        "You divide by the padded length",
+        "You count one matrix product",
+    ):
+        assert text.count(words) == 1, words
+    assert "1: pool: You divide by the padded length" in graded.summary()
+
+
+def test_one_planted_mistake_costs_only_its_task(graded):
+    assert graded.points("one_mistake") == SHEET.points | {"fold": 0}
+    assert "each costs two products with a whole weight matrix" in graded.report("one_mistake")
+
+
+def test_an_error_costs_only_its_task_and_is_quoted(graded):
+    assert graded.points("raises") == SHEET.points | {"pool": 0}
+    assert "It raised RuntimeError" in graded.report("raises")
 
 
 def test_the_committed_student_version_is_up_to_date(tmp_path):
-    made = release(SHEET, tmp_path / "handout")
-    assert made.name == STUDENT.name
-    assert made.read_text() == STUDENT.read_text(), "run: python -m vlm_lib.grading student 03_attention"
+    sheet_class.assert_student_version_is_up_to_date(SHEET, tmp_path)
 
 
 def test_the_student_version_holds_no_solution_and_no_hidden_test():
-    nbformat.validate(nbformat.read(STUDENT, as_version=4))
-    text = STUDENT.read_text()
-    for secret in ("SOLUTION", "HIDDEN", "einsum(", "masked_fill", "seed=", "A possible answer"):
-        assert secret not in text
+    sheet_class.assert_student_version_keeps_secrets(SHEET, "einsum(", "masked_fill", "torch.eye")
 
 
 def test_the_sheet_installs_the_library_as_the_chapters_do():
-    code = [cell for cell in nbformat.read(STUDENT, as_version=4).cells if cell.cell_type == "code"]
-    assert code[0].source == INSTALL.read_text().rstrip()
+    sheet_class.assert_installs_the_library_as_chapters_do(SHEET)
 
 
 def test_each_task_has_statement_points_minutes_and_a_folded_hint():
-    marks = dict.fromkeys(POINTS, 0.0)
-    for cell in read_sheet(SHEET).notebook.cells:
-        if nbgrader_of(cell).get("grade") and not nbgrader_of(cell)["solution"]:
-            marks[grade_id(cell).rpartition("-")[0]] += nbgrader_of(cell)["points"]
-    assert marks == POINTS
-    sections = SHEET.read_text().split("\n## Task ")[1:7]
-    for section, worth in zip(sections, POINTS.values(), strict=True):
-        assert f"({worth} points, " in section
-        assert "<details><summary>Hint</summary>" in section
+    sheet_class.assert_tasks_state_points_minutes_and_a_hint(SHEET)
