@@ -194,3 +194,9 @@ def test_cards_read_well_and_fit(browser, theme, width):
         != "rgb(255, 255, 255)"
     )
     assert dark == (theme == "dark")
+
+
+def test_a_wide_table_scrolls_inside_its_card(browser):
+    page = open_page(browser, phi_explorer("a " + "<image> " * 12).html, width=400)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator(".vlm-scroll").last.evaluate("node => node.scrollWidth > node.clientWidth")
