@@ -114,9 +114,34 @@ def test_ties_that_fall_as_they_may_are_one_mistake(by_luck, seed):
     assert "Ties count for the model" in contrastive.check_recall(by_luck, seed=seed).messages[0]
 
 
-def test_a_gradient_by_autograd_is_right_and_still_not_the_formula():
-    (message,) = contrastive.check_loss_gradient(contrastive_gradient._right).messages
-    assert message == contrastive_gradient.BY_AUTOGRAD
+def by_func_grad(similarity, scale):
+    labels = torch.arange(len(similarity))
+    return torch.func.grad(
+        lambda c: (F.cross_entropy(scale * c, labels) + F.cross_entropy(scale * c.T, labels)) / 2
+    )(similarity)
+
+
+@pytest.mark.parametrize("answer", [contrastive_gradient._right, by_func_grad], ids=["autograd", "func-grad"])
+def test_a_gradient_by_autograd_is_right_and_still_not_the_formula(answer):
+    assert contrastive.check_loss_gradient(answer).messages == (contrastive_gradient.BY_AUTOGRAD,)
+
+
+@pytest.mark.parametrize(
+    ("loss", "check"),
+    [
+        (lambda x, y, t: 2.5, contrastive.check_clip_loss),
+        (lambda logits, labels: logits.sum().item(), contrastive.check_duplicates),
+    ],
+)
+def test_a_python_number_is_told_to_cut_the_graph_whatever_it_is(loss, check):
+    assert "no gradient comes back" in check(loss).messages[0]
+
+
+def test_float64_is_no_remedy_for_a_missing_shift():
+    (message,) = contrastive.check_streaming_log_sum_exp(
+        lambda blocks: sum(block.double().exp().sum(1) for block in blocks).log()
+    ).messages
+    assert "in float64 as well" in message
 
 
 @pytest.mark.parametrize(

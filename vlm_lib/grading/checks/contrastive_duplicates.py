@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_lib.grading.checks.compare import UNTOUCHED, Case, Mistake
-from vlm_lib.grading.checks.contrastive_parts import both_directions, diagonal
+from vlm_lib.grading.checks.contrastive_parts import both_directions, diagonal, numbers_by_name
 from vlm_lib.grading.checks.gradients import NO_GRADIENT, diagnose_both_ways
 from vlm_lib.grading.report import Report
 from vlm_lib.losses import contrastive_loss
@@ -79,6 +79,23 @@ DUPLICATE_MISTAKES = (
         _on_target(Tensor.float),
         "The rows of your target do not add up to 1: an image with three right texts counts three times. "
         "Divide each row by its number of right texts.",
+    ),
+    Mistake(
+        "shared_over_matrix",
+        _on_target(lambda equal: equal / equal.sum()),
+        "Your target adds up to 1 over the whole matrix, and the mean over the batch then divides once more. "
+        "Each row adds up to 1.",
+    ),
+    Mistake(
+        "softmax_of_matches",
+        _on_target(lambda equal: equal.float().softmax(1)),
+        "You take a softmax of zeros and ones for a target, so wrong texts have a share in it. Divide by the "
+        "number of right texts.",
+    ),
+    Mistake(
+        "python_number",
+        numbers_by_name(lambda logits, labels: _right(logits, labels).item()),
+        "You return a Python number (.item()?), and no gradient comes back through one. Return the tensor.",
     ),
     Mistake(
         "per_pair",
@@ -156,6 +173,7 @@ def check_duplicates(answer: Callable, *, seed: int = 0) -> Report:
     """
     task, names, cases = "duplicate captions", ["logits", "labels"], duplicate_cases(seed)
     praise = "equal labels share the target, and each image and each text counts once."
+    run = numbers_by_name(answer) if callable(answer) else answer
     return diagnose_both_ways(
-        task, answer, _right, DUPLICATE_MISTAKES, GRADIENT_MISTAKES, cases, leaves=(0,), names=names, praise=praise
+        task, run, _right, DUPLICATE_MISTAKES, GRADIENT_MISTAKES, cases, leaves=(0,), names=names, praise=praise
     )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_lib.grading.checks.compare import UNTOUCHED, Case, Mistake
-from vlm_lib.grading.checks.contrastive_parts import both_directions, diagonal, overflowing
+from vlm_lib.grading.checks.contrastive_parts import both_directions, diagonal, numbers_by_name, overflowing
 from vlm_lib.grading.checks.gradients import NO_GRADIENT, diagnose_both_ways
 from vlm_lib.grading.report import Report
 from vlm_lib.losses import contrastive_loss
@@ -88,6 +88,11 @@ LOSS_MISTAKES = (
         lambda x, y, t: _mean(_logits(x, y, 1 / t.exp())),
         "You divide by the scale. One divides by the temperature, which is 1/scale; by the scale one multiplies.",
     ),
+    Mistake(
+        "fixed_scale",
+        lambda x, y, t: _mean(_logits(x, y, 1 / 0.07)),
+        "Your scale is fixed at 1/0.07, where CLIP starts. It is learned: exp(log_scale).",
+    ),
     Mistake("no_scale", lambda x, y, t: _mean(_logits(x, y, 1.0)), "Your loss does not depend on log_scale."),
     Mistake(
         "scaled_twice",
@@ -125,6 +130,11 @@ LOSS_MISTAKES = (
     ),
     Mistake(
         "wrong_sign", _from_logits(lambda z: -_mean(z)), "The sign is wrong: a loss is -log p, never negative."
+    ),
+    Mistake(
+        "python_number",
+        numbers_by_name(lambda x, y, t: _right(x, y, t).item()),
+        "You return a Python number (.item()?), and no gradient comes back through one. Return the tensor.",
     ),
     Mistake(
         "overflow",
@@ -183,6 +193,7 @@ def check_clip_loss(answer: Callable, *, seed: int = 0) -> Report:
     """
     task, names, cases = "contrastive loss", ["image_features", "text_features", "log_scale"], loss_cases(seed)
     praise = "both directions, on the diagonal, with gradients for features and scale."
+    run = numbers_by_name(answer) if callable(answer) else answer
     return diagnose_both_ways(
-        task, answer, _right, LOSS_MISTAKES, GRADIENT_MISTAKES, cases, leaves=(0, 1, 2), names=names, praise=praise
+        task, run, _right, LOSS_MISTAKES, GRADIENT_MISTAKES, cases, leaves=(0, 1, 2), names=names, praise=praise
     )

@@ -43,6 +43,12 @@ RECALL_MISTAKES = (
         "You average over both directions. Asked is one: each image (row) looks for its text.",
     ),
     Mistake(
+        "right_one_of_column",
+        lambda similarity, k: _share((similarity > similarity.diagonal()).sum(1) < k),
+        "You compare a score with the right one of its column. All of row i is compared with the right score of "
+        "row i: broadcast the diagonal the other way.",
+    ),
+    Mistake(
         "one_too_many",
         lambda similarity, k: _share(_ahead(similarity) <= k),
         "Off by one: you let k rivals stand ahead, so the right text may be in place k + 1.",

@@ -77,8 +77,8 @@ STREAM_MISTAKES = (
     Mistake(
         "no_shift",
         _unshifted,
-        "You take exp of the scores as they are: exp(100) is more than float32 can hold (inf), and "
-        "exp(-800) is 0. Subtract each row's maximum first.",
+        "You take exp of the scores as they are: inf where they are large, and 0 where they are very negative, in "
+        "float64 as well. Subtract each row's maximum first.",
     ),
     Mistake(
         "first_shift",
@@ -154,9 +154,9 @@ def stream_cases(seed: int = 0) -> list[Case]:
     rng = torch.Generator().manual_seed(seed)
     moderate = 2 * torch.randn(3, 7, generator=rng).sort(dim=1).values
     noise = torch.randn(4, 8, generator=rng)
-    ramp = torch.linspace(-100, 100, 8)
-    steep = noise + torch.stack([ramp, -ramp, torch.full((8,), -800.0), torch.full((8,), 95.0)])
-    return [(moderate, [3, 3, 1]), (steep, [2, 2, 2, 2]), (noise - 300, [5, 3]), (moderate[:, :4], [4])]
+    ramp = torch.linspace(-1000, 1000, 8)
+    steep = noise + torch.stack([ramp, -ramp, torch.full((8,), -800.0), torch.full((8,), 900.0)])
+    return [(moderate, [3, 3, 1]), (steep, [2, 2, 2, 2]), (noise - 900, [5, 3]), (moderate[:, :4], [4])]
 
 
 def _streamed(answer: Callable) -> Callable:
