@@ -4,6 +4,7 @@ import hypothesis
 import pytest
 import torch
 
+pytest.register_assert_rewrite("sheet_class")
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("vlm", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("vlm")

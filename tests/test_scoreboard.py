@@ -17,7 +17,7 @@ sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 extensions = ["myst_nb", "scoreboard"]
 nb_execution_mode = "off"
 html_static_path = [{str(ROOT / "book" / "_static")!r}]
-suppress_warnings = ["mystnb.unknown_mime_type", "myst-nb.lexer"]
+suppress_warnings = ["mystnb.unknown_mime_type", "myst-nb.lexer", "app"]  # app: several builds in one process
 """
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SHEETS = sorted((ROOT / "notebooks" / "exercises").glob("*.md"))
 CONF = f"""
 import sys
+suppress_warnings = ["app"]  # several builds in one process register the same nodes
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 extensions = ["myst_nb", "sheets"]
 html_theme_options = {{"repository_url": "https://github.com/owner/name"}}

@@ -13,10 +13,12 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from vlm_lib.bench.goals import FIGURES, Goal, judged
+from vlm_lib.bench.goals import FIGURES, judged
 from vlm_lib.bench.rows import Row
 
 FIGURE_NAMES = {"speedup": "speed-up", "memory": "memory ratio", "our_peak": "peak"}
+Cell = str | list[str]  # a list: one paragraph each
+Section = tuple[str | None, list[list[Cell]]]  # a title over several lines
 VERDICTS = {True: "reached", False: "not reached", None: "not measured"}
 
 
@@ -24,14 +26,16 @@ def times(value: float | None) -> str:
     """A ratio with three digits; a dash where there is none."""
     if value is None:
         return "–"
-    return f"{value:.0f}×" if value >= 100 else f"{value:.3g}×"
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}×"
 
 
-def amount(row_or_goal_value: float | None, figure: str) -> str:
+def amount(value: float | None, figure: str) -> str:
     """A figure of a row in its unit."""
     if figure != "our_peak":
-        return times(row_or_goal_value)
-    return "–" if row_or_goal_value is None else f"{row_or_goal_value / 1e6:.3g} MB"
+        return times(value)
+    if value is None:
+        return "–"
+    return f"{value / 1e9:.3g} GB" if value >= 1e9 else f"{value / 1e6:.3g} MB"
 
 
 def duration(seconds: float) -> str:
@@ -39,47 +43,60 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
-def device_table(run: dict) -> list[list[str]]:
+def speed(row: Row) -> list[str]:
+    """The median of the rounds, and their extremes below it."""
+    if row.speedup is None:
+        return [duration(row.our_seconds)]
+    return [times(row.speedup), f"{times(row.slowest)} to {times(row.fastest)}"]
+
+
+def device_section(run: dict) -> Section:
     """What was measured on."""
     setting = f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"
-    return [["Device", run["device"]], ["Setting", setting], ["Clock", run["clock"]], ["PyTorch", run["torch"]]]
+    return None, [
+        ["Device", run["device"]],
+        ["Setting", setting],
+        ["Clock", run["clock"]],
+        ["PyTorch", run["torch"]],
+    ]
 
 
-def goal_line(goal: Goal, row: Row, met: bool | None) -> list[str]:
-    against = f"{goal.ours} against {goal.reference}" if goal.reference else f"{goal.ours} alone"
-    bound = f"{FIGURE_NAMES[goal.figure]} {FIGURES[goal.figure]} {amount(goal.bound, goal.figure)}"
-    return [row.setting, against, bound, amount(getattr(row, goal.figure), goal.figure), VERDICTS[met]]
+def goal_sections(rows: list[Row]) -> list[Section]:
+    """The goals of each setting with what was measured."""
+    lines: dict[str, list[list[Cell]]] = {}
+    for goal, row, met in judged(rows):
+        against = f"{goal.ours} against {goal.reference}" if goal.reference else f"{goal.ours} alone"
+        bound = f"{goal.bound / 1e6:g} MB" if goal.figure == "our_peak" else f"{goal.bound:g}×"
+        measured = amount(getattr(row, goal.figure), goal.figure)
+        aim = f"{FIGURE_NAMES[goal.figure]} {FIGURES[goal.figure]} {bound}"
+        lines.setdefault(row.setting, []).append([against, aim, measured, VERDICTS[met]])
+    return list(lines.items())
 
 
-def speed(row: Row) -> str:
-    """The median of the rounds, and their extremes."""
-    if row.speedup is None:
-        return duration(row.our_seconds)
-    return f"{times(row.speedup)} ({times(row.slowest)} to {times(row.fastest)})"
-
-
-def comparison_lines(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
-    """Column names and lines: one for each setting, implementation and reference, with a column for each phase."""
+def comparison_sections(rows: list[Row]) -> tuple[list[str], list[Section]]:
+    """Column names, and a line for each implementation and reference of a setting with a column for each phase."""
     phases = list(dict.fromkeys(row.phase for row in rows))
-    lines = []
-    for _, same in groupby(rows, key=lambda row: row.setting):
-        pairs = {}
+    sections = []
+    for setting, same in groupby(rows, key=lambda row: row.setting):
+        pairs: dict[tuple, list[Row]] = {}
         for row in same:
             pairs.setdefault((row.ours, row.reference), []).append(row)
+        lines = []
         for (ours, reference), by_phase in pairs.items():
             last = by_phase[-1]
-            measured = [speed(row) for row in by_phase]
-            peak = amount(last.our_peak, "our_peak")
-            line = [last.setting, ours, reference or "–", *measured, times(last.limit), times(last.memory)]
-            lines.append([*line, duration(last.our_seconds), peak])
+            costs = [times(last.limit), times(last.memory), duration(last.our_seconds)]
+            lines.append(
+                [ours, reference or "–", *map(speed, by_phase), *costs, amount(last.our_peak, "our_peak")]
+            )
+        sections.append((setting, lines))
     named = [phase[0].upper() + phase[1:].replace("+", " + ") for phase in phases]
-    return ["Setting", "Ours", "Against", *named, "Limit", "Memory", "Our time", "Our peak"], lines
+    return ["Ours", "Against", *named, "Limit", "Memory", "Our time", "Our peak"], sections
 
 
-def convergence_lines(runs: list[dict]) -> list[list[str]]:
-    """A line for each seed with both precisions, and one for what they differ by."""
+def convergence_section(convergence: dict) -> Section:
+    """A line for each seed with both precisions, and one for what the seeds differ by, under the model's sizes."""
     by_seed = {}
-    for run in runs:
+    for run in convergence["runs"]:
         by_seed.setdefault(run["seed"], {})[run["precision"]] = run
     lines = []
     for seed, pair in by_seed.items():
@@ -92,7 +109,8 @@ def convergence_lines(runs: list[dict]) -> list[list[str]]:
             for precision in ("float32", "bfloat16")
         ]
         lines.append([name, *(f"{of(column):.3f}" for column in columns)])
-    return lines
+    sizes = "{layers}+{text_layers} layers, width {width}, batch {batch}, {steps} steps"
+    return sizes.format(**convergence["recipe"]), lines
 
 
 class Benchmarks(SphinxDirective):
@@ -108,35 +126,43 @@ class Benchmarks(SphinxDirective):
         rows = [Row(**row) for row in measured["rows"]]
         show = self.options["show"]
         if show == "device":
-            return [table([], device_table(measured), "bench-device")]
+            return [table([], [device_section(measured)], "bench-device")]
         if show == "goals":
-            columns = ["Setting", "What", "Goal", "Measured", ""]
-            return [table(columns, [goal_line(*each) for each in judged(rows)], "bench-goals")]
+            return [table(["What", "Goal", "Measured", ""], goal_sections(rows), "bench-goals")]
         if show == "convergence":
             columns = ["Seed", "Loss, float32", "Loss, bfloat16", "R@1, float32", "R@1, bfloat16"]
-            return [table(columns, convergence_lines(measured["convergence"]["runs"]), "bench-convergence")]
+            return [table(columns, [convergence_section(measured["convergence"])], "bench-convergence")]
         chosen = [row for row in rows if row.group == show]
         if not chosen:
             raise self.error(f"{self.arguments[0]} holds no group {show!r}")
-        return [table(*comparison_lines(chosen), "bench-rows")]
+        return [table(*comparison_sections(chosen), "bench-rows")]
 
 
-def table(columns: list[str], lines: list[list[str]], kind: str) -> nodes.container:
-    """A table that scrolls within the page; a line that names the setting of the line above leaves it out."""
-    group = nodes.tgroup(cols=len(lines[0]))
-    group += [nodes.colspec(colwidth=1) for _ in lines[0]]
+def table(columns: list[str], sections: list[Section], kind: str) -> nodes.container:
+    """A table that scrolls within the page where it must; a section's title stands in a row of its own."""
+    width = len(sections[0][1][0])
+    group = nodes.tgroup(cols=width)
+    group += [nodes.colspec(colwidth=1) for _ in range(width)]
     if columns:
         head = nodes.row()
-        head += [nodes.entry("", nodes.paragraph("", name)) for name in columns]
+        head += [entry(name) for name in columns]
         group += nodes.thead("", head)
-    body, above = nodes.tbody(), None
-    for line in lines:
-        shown = [" " if line[0] == above else line[0], *line[1:]]
-        row, above = nodes.row(), line[0]
-        row += [nodes.entry("", nodes.paragraph("", text)) for text in shown]
-        body += row
+    body = nodes.tbody()
+    for title, lines in sections:
+        if title is not None:
+            heading = nodes.entry("", nodes.paragraph("", "", nodes.strong("", title)), morecols=width - 1)
+            body += nodes.row("", heading, classes=["bench-section"])
+        for line in lines:
+            row = nodes.row()
+            row += [entry(cell) for cell in line]
+            body += row
     group += body
     return nodes.container("", nodes.table("", group, classes=["bench", kind]), classes=["bench-frame"])
+
+
+def entry(cell: Cell) -> nodes.entry:
+    paragraphs = [cell] if isinstance(cell, str) else cell
+    return nodes.entry("", *(nodes.paragraph("", text) for text in paragraphs))
 
 
 def setup(app):

@@ -1,4 +1,4 @@
-"""`python -m vlm_lib.bench [--only GROUP] [--quick] [--json FILE] [--device DEVICE]`"""
+"""`python -m vlm_lib.bench [--only PART] [--quick] [--json FILE] [--device DEVICE]`"""
 
 import argparse
 import dataclasses
@@ -16,6 +16,7 @@ from vlm_lib.bench.goals import FIGURES, judged
 from vlm_lib.bench.harness import Comparison, compare
 from vlm_lib.bench.rows import Row
 
+PARTS = (*GROUPS, "convergence")
 COLUMNS = (
     f"{'setting':<30} {'phase':<17} {'ours':<12} {'reference':<26} {'speed-up':>8} {'(rounds)':>13} "
     f"{'limit':>8} {'operations':>10} {'memory':>8} {'our ms':>9} {'our MB':>8}"
@@ -64,10 +65,10 @@ def comparisons(group: str, quick: bool, device: torch.device) -> Iterator[Compa
     return importlib.import_module(f"vlm_lib.bench.{group}").comparisons(quick, device)
 
 
-def report(groups: list[str], quick: bool, device: torch.device) -> dict:
-    """Measure the groups, print a row as soon as it is known, and return all of it with the device's name."""
+def report(parts: list[str], quick: bool, device: torch.device) -> dict:
+    """Measure, print a row as soon as it is known, and return all of it with the device's name."""
     rows = []
-    for group in groups:
+    for group in (part for part in parts if part in GROUPS):
         print(f"\n{group}\n{COLUMNS}", flush=True)
         for comparison in comparisons(group, quick, device):
             for row in compare(comparison, device):
@@ -86,11 +87,11 @@ def report(groups: list[str], quick: bool, device: torch.device) -> dict:
         "quick": quick,
         "rows": [dataclasses.asdict(row) for row in rows],
     }
-    return measured | ({"convergence": convergence.report(quick, device)} if "training" in groups else {})
+    return measured | ({"convergence": convergence.report(quick, device)} if "convergence" in parts else {})
 
 
 def into(path: Path, measured: dict) -> dict:
-    """`measured` completed by what `path` holds of other groups; both must come from the same set-up.
+    """`measured` completed by what `path` holds of other parts; both must come from the same set-up.
 
     Raises: ValueError if the file was measured elsewhere or otherwise.
     """
@@ -109,16 +110,18 @@ def into(path: Path, measured: dict) -> dict:
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON if asked."""
     parser = argparse.ArgumentParser(prog="python -m vlm_lib.bench", description="ours against public references")
-    parser.add_argument("--only", action="append", choices=GROUPS, help="a group to run; may be repeated")
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part to run; may be repeated")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the measurements here; other groups stay")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="keep the measurements here; what it holds of other parts stays"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(argv)
     device = torch.device(args.device)
     print(f"{device_name(device)}, torch {torch.__version__}: speed-up = reference time / our time,")
     print("limit = what our count of operations and bytes would allow at the speed of a plain product and copy,")
     print("operations = reference count / our count, memory = reference peak / our peak, inputs excluded")
-    measured = report(args.only or list(GROUPS), args.quick, device)
+    measured = report(args.only or list(PARTS), args.quick, device)
     if args.json:
         args.json.write_text(json.dumps(into(args.json, measured), indent=1) + "\n")
 

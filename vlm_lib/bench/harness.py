@@ -45,7 +45,6 @@ class Comparison:
     ours: Sequence[Candidate]
     references: Sequence[Candidate] = ()
     repeats: int = 5
-    roof: torch.dtype = torch.float32  # of the plain product that `limit` is reckoned with
 
 
 def differentiated(
@@ -97,7 +96,7 @@ def _against(alone: Row, ours: Candidate, reference: Candidate, seconds, peaks, 
 def compare(comparison: Comparison, device: torch.device) -> list[Row]:
     """Measure one comparison: a row for each phase, each of ours and each reference (or one alone)."""
     candidates = [*comparison.ours, *comparison.references]
-    plain = roofs(device, comparison.roof)
+    plain = roofs(device)
     rows = []
     with one_thread():
         for phase in candidates[0].phases:

@@ -92,7 +92,7 @@ def roofs(
 ) -> dict[str, tuple[float, Callable[[], object]]]:
     """The fastest that the device multiplies and copies: the amount of work of a call, and the call."""
     size = 4096 if device.type == "cuda" else 1024
-    a, b, product = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(3))
+    a, b, product = (torch.ones(size, size, device=device) for _ in range(3))
     source, target = (torch.ones(size * size * 16, device=device) for _ in range(2))
     return {
         "operations a second": (2.0 * size**3, lambda: torch.mm(a, b, out=product)),
