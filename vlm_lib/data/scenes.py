@@ -117,4 +117,4 @@ def as_float(images: UInt8[Tensor, "*batch 3 64 64"]) -> Float[Tensor, "*batch 3
     """Map 0 .. 255 to -1 .. 1, in float32: the one preprocessing used everywhere. Raises: ValueError."""
     if images.dtype != torch.uint8:
         raise ValueError(f"images: got dtype {images.dtype}, expected torch.uint8 (0 .. 255)")
-    return images.float() / 127.5 - 1
+    return images.float().div_(127.5).sub_(1)  # in place: fresh memory costs more than the arithmetic
