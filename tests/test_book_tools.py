@@ -147,3 +147,24 @@ def test_set_url_refuses_what_is_no_repository(url):
 
 def test_requirements_are_what_make_lock_writes():
     assert (ROOT / "requirements.txt").read_text() == lock.lock()
+
+
+def test_progress_bars_are_not_stored_and_other_widgets_are():
+    def shown(text):
+        data = {run_notebooks.VIEW: {"model_id": "1"}, "text/plain": text}
+        return nbformat.v4.new_output("display_data", data)
+
+    bar, lab = (
+        shown("the small CLIP:   0%|          | 0/120 [00:00<?, ?it/s]"),
+        shown("VBox(children=(Text(value='a'),))"),
+    )
+    printed = nbformat.v4.new_output("stream", text="100%| done 3/3")
+    only_bar, both = (nbformat.v4.new_code_cell("1", outputs=outputs) for outputs in ([bar], [bar, lab, printed]))
+    notebook = nbformat.v4.new_notebook(cells=[only_bar], metadata={"widgets": {"state": {}}})
+    run_notebooks.drop_progress_bars(notebook)
+    assert notebook.cells[0].outputs == []
+    assert "widgets" not in notebook.metadata
+    notebook = nbformat.v4.new_notebook(cells=[both], metadata={"widgets": {"state": {}}})
+    run_notebooks.drop_progress_bars(notebook)
+    assert notebook.cells[0].outputs == [lab, printed]
+    assert "widgets" in notebook.metadata

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import time
 from pathlib import Path
 
@@ -31,6 +32,25 @@ def refresh_text(text_half: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def drop_progress_bars(notebook: nbformat.NotebookNode) -> None:
+    """Take progress bars out of the outputs: tqdm draws its widget even where TQDM_DISABLE asks it not to."""
+    views = False
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not is_progress_bar(output)]
+            views |= any(VIEW in output.get("data", {}) for output in cell.outputs)
+    if not views:
+        notebook.metadata.pop("widgets", None)
+
+
+def is_progress_bar(output: nbformat.NotebookNode) -> bool:
+    data = output.get("data", {})
+    return VIEW in data and re.search(r"\d%\|.*\d/\d", data.get("text/plain", "")) is not None
+
+
 def save(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook whole or not at all."""
     part = path.with_suffix(".ipynb.part")
@@ -56,11 +76,13 @@ def update(text_half: Path, force: bool, root: Path = ROOT) -> str:
     state = state_hash(text_half, root)  # before the run: an edit made meanwhile must leave the notebook stale
     notebook = refresh_text(text_half)
     if not force and not is_stale(text_half, root):
+        drop_progress_bars(notebook)
         save(notebook, text_half.with_suffix(".ipynb"))
         return "unchanged code, outputs kept"
     start = time.perf_counter()
     execute(notebook, text_half.parent)
     notebook.metadata[HASH_KEY] = {"executed_from": state}
+    drop_progress_bars(notebook)
     save(notebook, text_half.with_suffix(".ipynb"))
     return f"executed in {time.perf_counter() - start:.0f} s"
 
