@@ -17,7 +17,9 @@ PAGES = [path.relative_to(HTML).as_posix() for path in page_checks.pages(HTML)]
 
 # Texts whose contrast with the nearest opaque background is below 4.5, or 3 for large type (WCAG 2.1, 1.4.3).
 FAINT_TEXT = """() => {
-  const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
+  // color-mix() reads as color(srgb r g b), with channels up to 1
+  const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(
+    (v, i) => Number(v) * (colour.startsWith("color(") && i < 3 ? 255 : 1));
   const light = (rgb) => {
     const [r, g, b] = rgb.map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
