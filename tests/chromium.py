@@ -48,13 +48,19 @@ def state(page):
     return json.loads(page.locator("figure").first.get_attribute("data-state"))
 
 
-# Text and its contrast with what lies behind it, for every text of the cards; color-mix() reads as color(srgb ...)
-CONTRAST = """() => {
+# For a page's script: the numbers of a CSS colour (color-mix() reads as color(srgb r g b), channels up to 1), and
+# the relative luminance of three channels up to 255 (WCAG 2.1)
+COLOURS = """
   const channel = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
   const weights = [0.2126, 0.7152, 0.0722];
   const luminance = (rgb) => weights.reduce((sum, w, i) => sum + w * channel(rgb[i] / 255), 0);
   const parse = (css) => { const unit = css.startsWith("color(") ? 255 : 1;
     return css.match(/[\\d.]+/g).map((number, i) => Number(number) * (i < 3 ? unit : 1)); };
+"""
+# Text and its contrast with what lies behind it, for every text of the cards
+CONTRAST = (
+    f"() => {{{COLOURS}"
+    + """
   const background = (node) => { const c = parse(getComputedStyle(node).backgroundColor);
     return c.length === 3 || c[3] > 0 ? c.slice(0, 3) : background(node.parentElement); };
   const found = [];
@@ -66,3 +72,4 @@ CONTRAST = """() => {
   }
   return found;
 }"""
+)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from checkers import NONSENSE, assert_answers_nonsense, assert_named, known
 
 from vlm_lib import masks
 from vlm_lib.grading.checks import (
@@ -36,11 +37,6 @@ TABLES = [
     ),
     (attention.check_attention_cost, attention_pairs.PAIR_MISTAKES + attention_cost.COST_MISTAKES),
 ]
-KNOWN = [
-    pytest.param(check, mistake, id=f"{check.__name__}-{mistake.name}")
-    for check, table in TABLES
-    for mistake in table
-]
 CHECKERS = [check for check, _ in TABLES]
 # Two ways to one wrong result may share a message: heads split by a reshape, a softmax over heads, mixed heads,
 # and counts that overflow.
@@ -48,11 +44,9 @@ SHARED = {attention_heads.RESHAPED, attention_heads.OVER_HEADS, attention_foldin
 
 
 @pytest.mark.parametrize("seed", [0, 1, 303])
-@pytest.mark.parametrize(("check", "mistake"), KNOWN)
+@pytest.mark.parametrize(("check", "mistake"), known(TABLES))
 def test_each_known_mistake_gets_its_own_diagnosis_and_no_other(check, mistake, seed):
-    report = check(mistake.wrong, seed=seed)
-    assert not report.passed
-    assert report.messages == (mistake.message,)
+    assert_named(check, mistake, seed)
 
 
 def test_the_messages_of_one_checker_tell_its_mistakes_apart():
@@ -63,15 +57,9 @@ def test_the_messages_of_one_checker_tell_its_mistakes_apart():
 
 
 @pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize(
-    "answer",
-    [None, 3, lambda *_: None, lambda *_: "text", lambda *_: torch.zeros(2), lambda *_: 1 / 0, lambda: None],
-    ids=["none", "number", "gives-none", "gives-text", "wrong-shape", "raises", "no-arguments"],
-)
+@NONSENSE
 def test_nonsense_gets_a_message_and_never_an_error_of_the_checker(check, answer):
-    report = check(answer)
-    assert not report.passed
-    assert all(report.messages)
+    assert_answers_nonsense(check, answer)
 
 
 def by_loop_over_heads(q, k, v, mask, heads):

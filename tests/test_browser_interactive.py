@@ -4,7 +4,7 @@ import random
 
 import pytest
 import torch
-from chromium import CONTRAST, chromium, open_page, state
+from chromium import CONTRAST, open_page, state
 
 from vlm_lib.claims import Claim
 from vlm_lib.interactive import Option, Question, mask_explorer, phi_explorer, quiz, similarity_matrix
@@ -14,12 +14,6 @@ pytestmark = pytest.mark.browser
 
 OPTIONS = [Option("a count", True, "Yes, it counts."), Option("a mask", False, "No, a mask is `True` or `False`.")]
 QUESTIONS = [Question(f"Question {n}: what is `phi`?", OPTIONS) for n in range(3)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

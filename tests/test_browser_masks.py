@@ -4,18 +4,12 @@ import random
 
 import pytest
 import torch
-from chromium import CONTRAST, chromium, open_page, state
+from chromium import CONTRAST, open_page, state
 
 from vlm_lib.interactive import mask_explorer
 from vlm_lib.masks import all_previous_images_mask, causal_mask, image_index, last_image_mask, prefix_lm_mask
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

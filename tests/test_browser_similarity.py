@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
-from chromium import CONTRAST, chromium, open_page, state
+from chromium import CONTRAST, open_page, state
 
 from vlm_lib.interactive import similarity_matrix
 from vlm_lib.interactive.similarity_matrix import DIGITS
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.browser
 STEPS = [0, 37, 116, 200]  # of the slider: scales from 1 to 100
 COSINES = torch.tensor([[0.9, -0.25, 0.1], [0.2, 0.5, 0.3], [0.0, 0.4, 0.75]])
 SHOWN = similarity_matrix(COSINES, ["red", "blue", "green"], ["a red disc", "a blue disc", "a green disc"])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 def random_pairs(seed):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from checkers import NONSENSE, assert_answers_nonsense, assert_named, known
 from sheet_class import EXERCISES
 
 from vlm_lib.grading.checks import (
@@ -29,11 +30,6 @@ TABLES = [
     (contrastive.check_recall, contrastive_recall.RECALL_MISTAKES + contrastive_recall.TIE_MISTAKES),
     (contrastive.check_streaming_log_sum_exp, contrastive_stream.STREAM_MISTAKES),
 ]
-KNOWN = [
-    pytest.param(check, mistake, id=f"{check.__name__}-{mistake.name}")
-    for check, table in TABLES
-    for mistake in table
-]
 CHECKERS = [check for check, _ in TABLES]
 HIDDEN = range(201, 207)  # the seeds of the sheet's hidden tests, task by task
 
@@ -49,11 +45,9 @@ def solutions():
 
 
 @pytest.mark.parametrize("seed", [0, 1, *HIDDEN])
-@pytest.mark.parametrize(("check", "mistake"), KNOWN)
+@pytest.mark.parametrize(("check", "mistake"), known(TABLES))
 def test_each_known_mistake_gets_its_own_diagnosis_and_no_other(check, mistake, seed):
-    report = check(mistake.wrong, seed=seed)
-    assert not report.passed
-    assert report.messages == (mistake.message,)
+    assert_named(check, mistake, seed)
 
 
 def test_every_mistake_has_a_name_and_a_message_of_its_own():
@@ -63,15 +57,9 @@ def test_every_mistake_has_a_name_and_a_message_of_its_own():
 
 
 @pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize(
-    "answer",
-    [None, 3, lambda *_: None, lambda *_: "text", lambda *_: torch.zeros(2), lambda *_: 1 / 0, lambda: None],
-    ids=["none", "number", "gives-none", "gives-text", "wrong-shape", "raises", "no-arguments"],
-)
+@NONSENSE
 def test_nonsense_gets_a_message_and_never_an_error_of_the_checker(check, answer):
-    report = check(answer)
-    assert not report.passed
-    assert all(report.messages)
+    assert_answers_nonsense(check, answer)
 
 
 def test_the_solutions_agree_with_the_library(solutions):

@@ -8,6 +8,7 @@ import warnings
 import nbformat
 import pytest
 import torch
+from checkers import NONSENSE, assert_answers_nonsense, assert_named, known
 
 from vlm_lib.grading import NotYet
 from vlm_lib.grading.__main__ import main
@@ -36,11 +37,6 @@ TABLES = [
     (flamingo.check_mixture_step, flamingo_mixture.MIXTURE_MISTAKES),
     (flamingo.check_reach, flamingo_reach.REACH_MISTAKES),
 ]
-KNOWN = [
-    pytest.param(check, mistake, id=f"{check.__name__}-{mistake.name}")
-    for check, table in TABLES
-    for mistake in table
-]
 CHECKERS = [check for check, _ in TABLES]
 
 
@@ -49,11 +45,9 @@ def cumsum(is_image):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 3401])
-@pytest.mark.parametrize(("check", "mistake"), KNOWN)
+@pytest.mark.parametrize(("check", "mistake"), known(TABLES))
 def test_each_known_mistake_gets_its_own_diagnosis_and_no_other(check, mistake, seed):
-    report = check(mistake.wrong, seed=seed)
-    assert not report.passed
-    assert report.messages == (mistake.message,)
+    assert_named(check, mistake, seed)
 
 
 def test_the_messages_of_one_checker_tell_its_mistakes_apart():
@@ -64,15 +58,9 @@ def test_the_messages_of_one_checker_tell_its_mistakes_apart():
 
 
 @pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize(
-    "answer",
-    [None, 3, lambda *_: None, lambda *_: "text", lambda *_: torch.zeros(2), lambda *_: 1 / 0, lambda: None],
-    ids=["none", "number", "gives-none", "gives-text", "wrong-shape", "raises", "no-arguments"],
-)
+@NONSENSE
 def test_nonsense_gets_a_message_and_never_an_error_of_the_checker(check, answer):
-    report = check(answer)
-    assert not report.passed
-    assert all(report.messages)
+    assert_answers_nonsense(check, answer)
 
 
 def test_an_error_of_the_answer_is_quoted_with_the_input_that_raised_it():

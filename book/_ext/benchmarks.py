@@ -13,13 +13,12 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from vlm_lib.bench.goals import FIGURES, judged
+from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
 from vlm_lib.bench.rows import Row
 
 FIGURE_NAMES = {"speedup": "speed-up", "memory": "memory ratio", "our_peak": "peak"}
 Cell = str | list[str]  # a list: one paragraph each
 Section = tuple[str | None, list[list[Cell]]]  # a title over several lines
-VERDICTS = {True: "reached", False: "not reached", None: "not measured"}
 
 
 def times(value: float | None) -> str:

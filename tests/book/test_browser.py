@@ -6,7 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import page_checks
 import pytest
-from chromium import chromium
+from chromium import COLOURS
 
 from notebooks import ROOT
 
@@ -16,14 +16,9 @@ PAGES = [path.relative_to(HTML).as_posix() for path in page_checks.pages(HTML)]
 
 
 # Texts whose contrast with the nearest opaque background is below 4.5, or 3 for large type (WCAG 2.1, 1.4.3).
-FAINT_TEXT = """() => {
-  // color-mix() reads as color(srgb r g b), with channels up to 1
-  const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(
-    (v, i) => Number(v) * (colour.startsWith("color(") && i < 3 ? 255 : 1));
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
+FAINT_TEXT = (
+    f"() => {{{COLOURS}"
+    + """
   const behind = (element) => {
     for (let at = element; at; at = at.parentElement) {
       const [r, g, b, alpha = 1] = parse(getComputedStyle(at).backgroundColor);
@@ -37,7 +32,7 @@ FAINT_TEXT = """() => {
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
     if (!own || !element.checkVisibility()) continue;
     const style = getComputedStyle(element);
-    const [a, b] = [light(parse(style.color).slice(0, 3)), light(behind(element))].sort((x, y) => y - x);
+    const [a, b] = [luminance(parse(style.color)), luminance(behind(element))].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
     const size = parseFloat(style.fontSize), bold = style.fontWeight >= 700;
     if (ratio < (size >= 24 || (bold && size >= 18.7) ? 3 : 4.5))
@@ -45,6 +40,7 @@ FAINT_TEXT = """() => {
   }
   return faint;
 }"""
+)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -58,12 +54,6 @@ def address():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 def visit(browser, address, name, *, scripts=True):

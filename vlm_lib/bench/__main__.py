@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from vlm_lib.bench import GROUPS, convergence
-from vlm_lib.bench.goals import FIGURES, judged
+from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
 from vlm_lib.bench.harness import Comparison, compare
 from vlm_lib.bench.rows import Row
 
@@ -56,8 +56,7 @@ def show_goals(rows: list[Row]) -> None:
         value = getattr(row, goal.figure)
         shown = "-" if value is None else f"{value:.2f}" if goal.figure != "our_peak" else f"{value:.0f}"
         names = f"{row.setting:<30} {goal.ours:<12} {goal.reference or '-':<26}"
-        verdict = {True: "reached", False: "not reached", None: "not measured"}[met]
-        print(f"{names} {goal.figure:<9} {FIGURES[goal.figure]} {goal.bound:g}: {shown} {verdict}")
+        print(f"{names} {goal.figure:<9} {FIGURES[goal.figure]} {goal.bound:g}: {shown} {VERDICTS[met]}")
 
 
 def comparisons(group: str, quick: bool, device: torch.device) -> Iterator[Comparison]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vlm_lib.bench.rows import BOTH, Row
 
 FIGURES = {"speedup": "at least", "memory": "at least", "our_peak": "at most"}
+VERDICTS = {True: "reached", False: "not reached", None: "not measured"}
 
 
 @dataclass(frozen=True)
