@@ -54,13 +54,13 @@ lint: $(STAMP)  ## Ruff, check and format
 	$(BIN)/ruff format --check .
 
 unit: $(STAMP) zoo  ## Unit, property and parity tests; the pair check of the notebooks
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/book tests
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/book/built tests
 
 notebooks: $(STAMP) zoo  ## Execute every chapter once and compare the cells tagged nbval-check-output
 	$(ONE_THREAD) TQDM_DISABLE=1 $(BIN)/python -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 600 -n 2 --dist loadfile notebooks/*.ipynb
 
 book-tests: book  ## Check the built pages, in a browser too where there is a Chromium
-	$(BIN)/python -m pytest tests/book
+	$(BIN)/python -m pytest tests/book/built
 
 chapter: $(STAMP)  ## Start a chapter from the template: make chapter NAME=35_coca TITLE="CoCa"
 	$(BIN)/python $(TOOLS)/new_chapter.py "$(NAME)" "$(TITLE)"

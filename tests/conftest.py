@@ -3,9 +3,9 @@
 import hypothesis
 import pytest
 import torch
-from chromium import chromium
+from helpers.chromium import chromium
 
-pytest.register_assert_rewrite("sheet_class", "checkers")
+pytest.register_assert_rewrite("helpers.sheet_class", "helpers.sheet_mistakes")
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("vlm", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("vlm")

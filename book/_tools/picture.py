@@ -2,9 +2,8 @@
 
 import shutil
 
+from pairs import ROOT
 from playwright.sync_api import sync_playwright
-
-from notebooks import ROOT
 
 TARGET = ROOT / "book" / "_static" / "book.png"
 SIZE = {"width": 1200, "height": 900}

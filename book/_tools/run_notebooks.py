@@ -9,8 +9,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-
-from notebooks import HASH_KEY, ROOT, chapters, is_stale, state_hash
+from pairs import HASH_KEY, ROOT, chapters, is_stale, state_hash
 
 CELL_TIMEOUT = 1200  # seconds; a chapter's budget is far below it, so only a hang ends here
 

@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vlm_lib.attention.last_image import last_image_attention, masked_attention
+from vlm_lib.attention.masks import all_previous_images_mask
 from vlm_lib.checks import require_finite, require_shape
-from vlm_lib.masks import all_previous_images_mask
 
 KeyValue = tuple[Float[Tensor, "batch heads images tokens dim"], Float[Tensor, "batch heads images tokens dim"]]
 

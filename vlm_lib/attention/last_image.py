@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from vlm_lib.attention.masks import last_image_mask
 from vlm_lib.checks import require_finite, require_phi, require_shape
 from vlm_lib.kernels.flex import flex_last_image_attention
 from vlm_lib.kernels.flex import unavailable as flex_unavailable
 from vlm_lib.kernels.segments import segments_attention
 from vlm_lib.kernels.varlen import unavailable as varlen_unavailable
 from vlm_lib.kernels.varlen import varlen_attention
-from vlm_lib.masks import last_image_mask
 
 
 def masked_attention(

@@ -11,9 +11,9 @@ from open_flamingo.src.helpers import MaskedCrossAttention as OpenFlamingoCrossA
 from torch import Tensor, nn
 
 from vlm_lib.attention import MaskedCrossAttention, last_image_attention
+from vlm_lib.attention.masks import image_index, last_image_mask
 from vlm_lib.bench.harness import BOTH, FORWARD, Candidate, Comparison, Work, differentiated
-from vlm_lib.masks import image_index, last_image_mask
-from vlm_lib.seeds import seed_everything
+from vlm_lib.training.seeds import seed_everything
 
 HEADS, HEAD_DIM, TOKENS = 8, 64, 64
 WIDTH = INNER = HEADS * HEAD_DIM

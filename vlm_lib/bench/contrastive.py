@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vlm_lib.bench.harness import BOTH, FORWARD, Candidate, Comparison, Work, differentiated
 from vlm_lib.losses import contrastive_loss
-from vlm_lib.seeds import seed_everything
+from vlm_lib.training.seeds import seed_everything
 
 DIM, SCALE, NOISE = 512, 100.0, 0.1
 BATCHES, QUICK_BATCHES = (1024, 4096, 8192, 16384, 32768), (256,)

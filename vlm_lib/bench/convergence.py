@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 import torch
 
 from vlm_lib.bench.training import emulated
-from vlm_lib.precision import PRECISIONS
 from vlm_lib.training import fit
+from vlm_lib.training.precision import PRECISIONS
 from vlm_lib.zoo.clip import ClipRecipe, build_clip, clip_batches, clip_loss
 from vlm_lib.zoo.clip_worlds import measure_scenes, scene_pairs
 

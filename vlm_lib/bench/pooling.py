@@ -12,7 +12,7 @@ from open_clip.transformer import AttentionalPooler
 from vlm_lib.attention import AttentionPooler
 from vlm_lib.bench.harness import BOTH, FORWARD, Candidate, Comparison, Work, differentiated
 from vlm_lib.kernels.folded_pooling import dense_operations, folded_operations
-from vlm_lib.seeds import seed_everything
+from vlm_lib.training.seeds import seed_everything
 
 WIDTH, HEADS, TOKENS, BATCH = 768, 8, 256, 8
 QUERIES, QUICK_QUERIES = (1, 4, 16, 32, 64, 256), (1,)

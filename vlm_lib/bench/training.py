@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vlm_lib.bench.harness import Candidate, Comparison, Work
 from vlm_lib.losses import contrastive_loss
-from vlm_lib.seeds import seed_everything
 from vlm_lib.training import fit
+from vlm_lib.training.seeds import seed_everything
 
 WIDTH, LAYERS, IMAGE, PATCH, TEXT, VOCABULARY = 128, 4, 64, 8, 16, 512
 BATCH, QUICK_BATCH = 64, 4

@@ -7,8 +7,8 @@ from html import escape
 from statistics import fmean
 from typing import Any
 
-from vlm_lib import cards
 from vlm_lib.claims.dotplot import dot_plot, number
+from vlm_lib.figures import html
 
 Record = dict[str, Any]
 
@@ -62,7 +62,7 @@ def as_text(record: Record) -> str:
 def as_html(record: Record) -> str:
     """A card for the notebook's output."""
     body = _answer_html(record) if record["kind"] == "answer" else _verdict_html(record)
-    return f'{cards.style()}<div class="vlm-card vlm-record">{body}</div>'.replace("\n", "")
+    return f'{html.style()}<div class="vlm-card vlm-record">{body}</div>'.replace("\n", "")
 
 
 def badge(verdict: str) -> str:

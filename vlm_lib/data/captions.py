@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vlm_lib.checks import check_one_of
 from vlm_lib.data.attributes import CELLS, COLOURS, EMPTY, SHAPES, SIZES
-from vlm_lib.seeds import stream
+from vlm_lib.training.seeds import stream
 
 if TYPE_CHECKING:
     from vlm_lib.data.scenes import Scenes

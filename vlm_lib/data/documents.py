@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase
 from vlm_lib.checks import check_at_least, check_one_of, check_range
 from vlm_lib.data.scenes import COLOURS, SHAPES, SIZES, Scenes, captions, generate, phrase
 from vlm_lib.data.tokenizer import BOS, EOC, IMAGE, PAD
-from vlm_lib.seeds import stream
+from vlm_lib.training.seeds import stream
 
 CAPTIONS = ("full", "short")
 MOST_IMAGES = 64

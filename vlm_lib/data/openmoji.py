@@ -19,7 +19,7 @@ from torch import Tensor
 from vlm_lib.checks import check_one_of
 from vlm_lib.data import openmoji_images
 from vlm_lib.data.openmoji_metadata import Record, facts, records
-from vlm_lib.seeds import stream
+from vlm_lib.training.seeds import stream
 
 ATTRIBUTION = "All emojis designed by OpenMoji – the open-source emoji and icon project (https://openmoji.org)."
 LICENCE = "CC BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)"

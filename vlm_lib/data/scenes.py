@@ -33,7 +33,7 @@ from vlm_lib.data.captions import (
     swapped_captions,
 )
 from vlm_lib.data.sprites import render_attributes
-from vlm_lib.seeds import stream
+from vlm_lib.training.seeds import stream
 
 __all__ = [
     "COLOURS",

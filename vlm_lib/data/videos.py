@@ -19,7 +19,7 @@ from vlm_lib.checks import check_at_least, check_one_of
 from vlm_lib.data.attributes import SPLITS, draw_attributes
 from vlm_lib.data.captions import phrase
 from vlm_lib.data.sprites import IMAGE, paint, place
-from vlm_lib.seeds import stream
+from vlm_lib.training.seeds import stream
 
 DIRECTIONS = ("right", "left", "down", "up")
 _STEP = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # x right, y down, as in DIRECTIONS

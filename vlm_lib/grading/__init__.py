@@ -1,12 +1,12 @@
 """Problem sheets: checkers that say what is wrong, student versions, and grading of a whole class over nbgrader.
 
-- `vlm_lib.grading.checks`: one checker for each task; needs nothing but the library, so it also runs in a chapter.
+- `vlm_lib.grading.kit`: one checker for each task; needs nothing but the library, so it also runs in a chapter.
 - `python -m vlm_lib.grading`: `release`, `student` and `grade` (needs nbgrader: `pip install "vlm_lib[grading]"`).
 
 **Grading runs the students' code as you, with your rights: nbgrader is not a sandbox.** Grade on a machine, or in
 a container or account, where a program that deletes files or reads your mail could do no harm.
 """
 
-from vlm_lib.grading.report import NotYet, Report
+from vlm_lib.grading.kit.report import NotYet, Report
 
 __all__ = ["NotYet", "Report"]

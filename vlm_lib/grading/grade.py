@@ -15,9 +15,9 @@ from nbformat import NotebookNode
 from vlm_lib.grading.course import Course
 from vlm_lib.grading.intake import Submission, SubmissionError, collect, find_notebook, read_notebook, restore
 from vlm_lib.grading.release import write_whole
-from vlm_lib.grading.reports import number, scores_csv, student_report, summary
 from vlm_lib.grading.scores import Result, blank_scores, read_result
 from vlm_lib.grading.sheet import SheetError, read_sheet
+from vlm_lib.grading.written import number, scores_csv, student_report, summary
 
 
 def grade_one(course: Course, released: NotebookNode, submission: Submission) -> Result:

@@ -11,7 +11,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from vlm_lib.cards import asset, style
+from vlm_lib.figures.html import asset, style
 
 _PACKAGE = "vlm_lib.interactive"
 

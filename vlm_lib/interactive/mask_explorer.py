@@ -1,6 +1,6 @@
 """The book's attention masks, one at a time, and what a row reaches after several layers. Chapter: 03_attention.
 
-The script computes in the browser what `vlm_lib.masks` and products of boolean matrices compute here; a test
+The script computes in the browser what `attention.masks` and products of boolean matrices compute here; a test
 compares the two on random sequences.
 """
 
@@ -10,9 +10,15 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from vlm_lib.attention.masks import (
+    all_previous_images_mask,
+    causal_mask,
+    image_index,
+    last_image_mask,
+    prefix_lm_mask,
+)
 from vlm_lib.checks import check_one_of
 from vlm_lib.interactive.figure import Html, figure
-from vlm_lib.masks import all_previous_images_mask, causal_mask, image_index, last_image_mask, prefix_lm_mask
 
 IMAGE = "<image>"
 MAX_TOKENS = 16

@@ -1,6 +1,6 @@
 """Type an interleaved sequence, see phi, the mask and what each token reaches. Chapter: 34_flamingo.
 
-The script computes in the browser what `vlm_lib.masks` computes here; a test compares the two on random sequences.
+The script computes in the browser what `attention.masks` computes here; a test compares the two.
 """
 
 from html import escape
@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from vlm_lib.attention.masks import all_previous_images_mask, image_index, last_image_mask
 from vlm_lib.interactive.figure import Html, figure
-from vlm_lib.masks import all_previous_images_mask, image_index, last_image_mask
 
 IMAGE = "<image>"
 MAX_TOKENS = 24

@@ -1,4 +1,4 @@
-"""The phi explorer for a live kernel: every change runs `vlm_lib.masks` itself. Chapter: 34_flamingo."""
+"""The phi explorer for a live kernel: every change runs `vlm_lib.attention.masks` itself. Chapter: 34_flamingo."""
 
 import base64
 from html import escape
@@ -7,9 +7,9 @@ from io import BytesIO
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 
-from vlm_lib.cards import asset, style
+from vlm_lib.figures.html import asset, style
+from vlm_lib.figures.plots import mask_figure
 from vlm_lib.interactive.phi_explorer import IMAGE, MASKS, MAX_TOKENS, mask_table, phi_of
-from vlm_lib.plots import mask_figure
 
 
 class PhiLab(widgets.VBox):

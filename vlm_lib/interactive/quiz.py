@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 
-from vlm_lib.cards import inline_code
+from vlm_lib.figures.html import inline_code
 from vlm_lib.interactive.figure import Html, figure
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from vlm_lib.attention import GatedCrossAttentionBlock, PerceiverResampler
+from vlm_lib.attention.masks import image_index
 from vlm_lib.checks import check_at_least, require_finite, require_shape
-from vlm_lib.masks import image_index
 from vlm_lib.models.image_order import ImageOrder
 
 

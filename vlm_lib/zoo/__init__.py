@@ -4,27 +4,21 @@
 """
 
 from vlm_lib.zoo.clip import ClipRecipe, build_clip, tiny_clip, train_clip
-from vlm_lib.zoo.contrastive_model import ContrastiveModel, VisionTokens
 from vlm_lib.zoo.lm import LanguageModel, LmRecipe, build_lm, tiny_lm, train_lm
-from vlm_lib.zoo.lm_measure import next_word_accuracy, perplexity
 from vlm_lib.zoo.pretrained import PretrainedClip, PretrainedLm, WeightsUnavailable, open_clip_model, smollm2
 from vlm_lib.zoo.store import Card
 
 __all__ = [
     "Card",
     "ClipRecipe",
-    "ContrastiveModel",
     "LanguageModel",
     "LmRecipe",
     "PretrainedClip",
     "PretrainedLm",
-    "VisionTokens",
     "WeightsUnavailable",
     "build_clip",
     "build_lm",
-    "next_word_accuracy",
     "open_clip_model",
-    "perplexity",
     "smollm2",
     "tiny_clip",
     "tiny_lm",

@@ -13,14 +13,14 @@ import open_clip
 import torch
 from torch import Tensor, nn
 
-from vlm_lib.checkpoint import History
 from vlm_lib.checks import check_one_of, check_seed
 from vlm_lib.data.tokenizer import world_tokenizer
 from vlm_lib.losses import contrastive_loss
-from vlm_lib.seeds import seed_everything, stream
+from vlm_lib.models.clip import ContrastiveModel
 from vlm_lib.training import fit
+from vlm_lib.training.checkpoint import History
+from vlm_lib.training.seeds import seed_everything, stream
 from vlm_lib.zoo.clip_worlds import WORLDS, Pairs
-from vlm_lib.zoo.contrastive_model import ContrastiveModel
 from vlm_lib.zoo.store import recipe_path, trained
 
 

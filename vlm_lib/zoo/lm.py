@@ -16,11 +16,11 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from vlm_lib.checkpoint import History
 from vlm_lib.checks import check_seed
 from vlm_lib.data.tokenizer import vocabulary, world_tokenizer
-from vlm_lib.seeds import seed_everything, stream
 from vlm_lib.training import fit
+from vlm_lib.training.checkpoint import History
+from vlm_lib.training.seeds import seed_everything, stream
 from vlm_lib.zoo.lm_measure import measure_lm
 from vlm_lib.zoo.lm_texts import knowledge_documents, scene_documents
 from vlm_lib.zoo.store import Card, recipe_path, trained

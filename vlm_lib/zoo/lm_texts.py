@@ -11,7 +11,7 @@ import numpy as np
 
 from vlm_lib.data import openmoji_metadata, scenes
 from vlm_lib.data.tokenizer import BOS, EOC, EOS, IMAGE
-from vlm_lib.seeds import stream
+from vlm_lib.training.seeds import stream
 
 MOST_IMAGES = 5
 

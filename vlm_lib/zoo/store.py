@@ -16,8 +16,8 @@ from filelock import FileLock
 from torch import nn
 
 from vlm_lib.cache import cache_dir
-from vlm_lib.checkpoint import History
-from vlm_lib.weights import DamagedFile, read_weights, save_weights
+from vlm_lib.training.checkpoint import History
+from vlm_lib.training.weights import DamagedFile, read_weights, save_weights
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-/* Attention masks, and what a row reaches through several layers. Mirrors vlm_lib.masks and mask_explorer.py. */
+/* Attention masks, and what a row reaches through several layers. Mirrors vlm_lib.attention.masks and mask_explorer.py. */
 
 const IMAGE = "<image>";
 const ALLOWED = { // may position t, with phi images at or before it, attend to column c? All count from 0 but phi.

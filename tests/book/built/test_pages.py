@@ -1,0 +1,75 @@
+"""The built book (`make book-tests` builds it first): every page complete, and nothing in it from elsewhere."""
+
+import page_rules
+import pytest
+import set_url
+import yaml
+from pairs import ROOT, chapters
+
+HTML = ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built():
+    if not (HTML / "book" / "intro.html").exists():
+        pytest.fail("the book is not built: run `make book-tests`")
+
+
+def test_every_entry_of_the_table_of_contents_is_a_page():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    names = [toc["root"]] + [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    assert [name for name in names if not (HTML / f"{name}.html").exists()] == []
+
+
+def test_nothing_else_became_a_page():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    names = {toc["root"]} | {entry["file"] for part in toc["parts"] for entry in part["chapters"]}
+    built = {path.relative_to(HTML).with_suffix("").as_posix() for path in page_rules.pages(HTML)}
+    assert built - names == {"index", "genindex", "search"}
+
+
+def test_every_chapter_has_its_colab_button():
+    assert [page.stem for page in sorted((HTML / "notebooks").glob("*.html"))] == [
+        path.stem for path in chapters()
+    ]
+    assert page_rules.missing_colab(HTML, set_url.slug(set_url.current())) == []
+
+
+def test_every_picture_has_a_description():
+    assert page_rules.missing_alt(HTML) == []
+
+
+def test_nothing_is_fetched_from_elsewhere():
+    assert page_rules.remote_fetches(HTML) == []
+
+
+def test_links_anchors_and_assets_exist():
+    assert page_rules.broken_links(HTML) == []
+
+
+def test_no_markup_is_left_unresolved():
+    assert page_rules.leftovers(HTML) == []
+
+
+def test_citations_lead_to_the_references():
+    cited = {
+        link["href"].rpartition("#")[2]
+        for page in page_rules.pages(HTML)
+        for link in page_rules.article(page).select('a[href*="references.html#"]')
+    }
+    known = page_rules.anchors(HTML / "book" / "references.html")
+    assert cited
+    assert cited <= known
+
+
+def test_mathjax_comes_with_the_book():
+    page = page_rules.soup(HTML / "book" / "notation.html")
+    sources = [script["src"].split("?")[0] for script in page.find_all("script", src=True)]
+    assert "../_static/mathjax/tex-mml-chtml.js" in sources
+    assert (HTML / "_static" / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2").is_dir()
+
+
+def test_library_page_names_every_module():
+    page = page_rules.soup(HTML / "book" / "api.html").get_text()
+    for module in ("masks", "attention.last_image", "losses", "models.flamingo", "claims.declare"):
+        assert module in page

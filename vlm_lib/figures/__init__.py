@@ -1,0 +1,17 @@
+"""Figures: the book's style, recurring plots, diagrams of boxes, and a module for what only one chapter draws."""
+
+from vlm_lib.figures.plots import mask_figure, show_images, spread
+from vlm_lib.figures.style import BLUE, GREEN, INK, OKABE_ITO, ORANGE, VERMILION, use_style
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "INK",
+    "OKABE_ITO",
+    "ORANGE",
+    "VERMILION",
+    "mask_figure",
+    "show_images",
+    "spread",
+    "use_style",
+]

@@ -1,0 +1,195 @@
+"""Checker for attention pooling without keys and values: what comes out, its gradients, then what was multiplied.
+
+Source: CoCa, section 3.2 (arXiv 2205.01917), for the pooler; `vlm_lib.kernels.folded_pooling` for the algebra.
+Chapter: 03_attention.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake
+from vlm_lib.grading.kit.gradients import NO_GRADIENT, diagnose_both_ways
+from vlm_lib.grading.kit.operations import multiply_adds
+from vlm_lib.grading.kit.report import Report
+from vlm_lib.kernels.folded_pooling import folded_attention
+
+# x [batch tokens context_dim], query [queries dim], W_k [dim context_dim], b_k [dim], W_v, b_v, heads
+NAMES = ["x", "query", "key_weight", "key_bias", "value_weight", "value_bias", "heads"]
+# b_k is left out: its gradient is 0 up to rounding, and no sum of rounding errors is right or wrong
+LEARNED = [0, 1, 2, 4, 5]
+
+
+def _right(x: Tensor, query: Tensor, w_k: Tensor, b_k: Tensor, w_v: Tensor, b_v: Tensor, heads: int) -> Tensor:
+    return folded_attention(query.unflatten(-1, (heads, -1)).transpose(0, 1), x, w_k, w_v, b_v, None)
+
+
+def _scaled(factor: Callable[[int, int], float]) -> Callable:
+    """The right result for scores that are `factor(head_dim, heads)` times too large."""
+
+    def run(x, query, w_k, b_k, w_v, b_v, heads):
+        return _right(x, query * factor(query.shape[-1] // heads, heads), w_k, b_k, w_v, b_v, heads)
+
+    return run
+
+
+def _biased(factor: Callable[[int], float]) -> Callable:
+    """The right result with b_v `factor(tokens)` times."""
+
+    def run(x, query, w_k, b_k, w_v, b_v, heads):
+        return _right(x, query, w_k, b_k, w_v, factor(x.shape[1]) * b_v, heads)
+
+    return run
+
+
+def _weighed(weigh: Callable[[Tensor], Tensor]) -> Callable:
+    """The right result but for the weights: `weigh` makes them from scores [batch heads queries tokens]."""
+
+    def run(x, query, w_k, b_k, w_v, b_v, heads):
+        q, w_k, w_v = query.unflatten(-1, (heads, -1)), *(w.unflatten(0, (heads, -1)) for w in (w_k, w_v))
+        scores = torch.einsum("qhe,hec,btc->bhqt", q / q.shape[-1] ** 0.5, w_k, x)
+        sums = torch.einsum("bhqt,btc->bhqc", weigh(scores), x)
+        return torch.einsum("bhqc,hec->bqhe", sums, w_v).flatten(2) + b_v
+
+    return run
+
+
+def _swapped(x, query, w_k, b_k, w_v, b_v, heads):
+    by_head = _right(x, query, w_k, b_k, w_v, 0 * b_v, heads).unflatten(-1, (heads, -1)).transpose(1, 2)
+    return by_head.reshape(len(x), *query.shape) + b_v
+
+
+def _every_hth_row(x, query, w_k, b_k, w_v, b_v, heads):
+    order = torch.arange(query.shape[-1]).view(-1, heads).T.flatten()
+    out = _right(x, query[:, order], w_k[order], b_k, w_v[order], b_v[order], heads)
+    return out[..., order.argsort()]
+
+
+def _projecting(keys: bool, values: bool) -> Callable:
+    """The right result with keys, values or both formed for every token."""
+
+    def run(x, query, w_k, b_k, w_v, b_v, heads):
+        q, w_k, w_v = query.unflatten(-1, (heads, -1)), *(w.unflatten(0, (heads, -1)) for w in (w_k, w_v))
+        q = q / q.shape[-1] ** 0.5
+        if keys:
+            k = (x @ w_k.flatten(0, 1).T + b_k).unflatten(-1, (heads, -1))
+            weights = torch.einsum("qhe,bthe->bhqt", q, k).softmax(-1)
+        else:
+            weights = torch.einsum("qhc,btc->bhqt", torch.einsum("qhe,hec->qhc", q, w_k), x).softmax(-1)
+        if values:
+            v = (x @ w_v.flatten(0, 1).T + b_v).unflatten(-1, (heads, -1))
+            return torch.einsum("bhqt,bthe->bqhe", weights, v).flatten(2)
+        sums = torch.einsum("bhqt,btc->bhqc", weights, x)
+        return torch.einsum("bhqc,hec->bqhe", sums, w_v).flatten(2) + b_v
+
+    return run
+
+
+PROJECTS = (
+    "Right, but it still projects every token: each costs {} with a whole weight matrix. "
+    "W_k belongs to the query, W_v behind the weighted sum."
+)
+BOTH, ONE = PROJECTS.format("two products"), PROJECTS.format("one product")
+MIXED = "You mix the heads up: each head has rows of W_k and W_v of its own, and scores and weights of its own."
+FOLDING_MISTAKES = (
+    Mistake("untouched", lambda x, query, *rest: x.new_zeros(len(x), *query.shape), UNTOUCHED),
+    Mistake(
+        "no_scale",
+        _scaled(lambda head_dim, heads: head_dim**0.5),
+        "You forgot the scale: with W_k folded into the query, scores are still divided by sqrt(head_dim).",
+    ),
+    Mistake(
+        "scale_model",
+        _scaled(lambda head_dim, heads: heads**-0.5),
+        "You scale by the square root of dim; the scores are those of a head, so it is head_dim's.",
+    ),
+    Mistake(
+        "bias_per_token",
+        _biased(lambda tokens: tokens),
+        "You add b_v once for each token. The weights sum to 1, so it comes out of the weighted sum once.",
+    ),
+    Mistake("no_value_bias", _biased(lambda tokens: 0), "You forgot b_v. Only b_k drops out, in the softmax."),
+    Mistake("one_head", lambda *case: _right(*case[:-1], 1), MIXED),
+    Mistake("one_head_scaled", lambda *case: _scaled(lambda *_: case[-1] ** 0.5)(*case[:-1], 1), MIXED),
+    Mistake(
+        "every_hth_row",
+        _every_hth_row,
+        "Your heads take every heads-th row of the weights. The first head owns the first head_dim rows.",
+    ),
+    Mistake(
+        "swapped",
+        _swapped,
+        "The heads are right, but at the end queries and heads change places: bring the head next to head_dim, "
+        "then merge the two.",
+    ),
+    Mistake(
+        "mean",
+        _weighed(lambda scores: torch.zeros_like(scores).softmax(-1)),
+        "You take the mean of the tokens: the queries have no say.",
+    ),
+    Mistake(
+        "no_softmax", _weighed(lambda scores: scores), "The softmax is missing: you weigh by the bare scores."
+    ),
+    Mistake(
+        "softmax_over_queries",
+        _weighed(lambda scores: scores.softmax(-2)),
+        "Your softmax runs over the queries. Each query spreads a weight of 1 over the tokens.",
+    ),
+)
+FOLDING_GRADIENT_MISTAKES = (
+    Mistake("detached", lambda *case: _right(*case).detach(), NO_GRADIENT),
+    Mistake(
+        "frozen_fold",
+        lambda x, query, w_k, *rest: _right(x, query.detach(), w_k.detach(), *rest),
+        "The result is right, but the folded query is cut off from the graph: query and W_k would never learn.",
+    ),
+)
+
+
+def folding_cases(seed: int = 0) -> list[Case]:
+    """Tokens, learned queries, weights and biases, all random; several queries and heads, one query, one head."""
+    rng = torch.Generator().manual_seed(seed)
+    cases = []
+    for tokens, queries, dim, context_dim, heads in ((5, 2, 12, 10, 3), (4, 1, 8, 6, 2), (6, 3, 4, 5, 1)):
+        shapes = (2, tokens, context_dim), (queries, dim), (dim, context_dim), (dim,), (dim, context_dim), (dim,)
+        x, query, w_k, b_k, w_v, b_v = (torch.randn(shape, generator=rng) for shape in shapes)
+        # scores of moderate size, so that two orders of the same products differ by rounding alone
+        cases.append((x, query, w_k / context_dim**0.5, b_k, w_v / context_dim**0.5, b_v, heads))
+    return cases
+
+
+def _costing_case(tokens: int) -> Case:
+    dim, context_dim = 24, 20
+    shapes = (2, tokens, context_dim), (1, dim), (dim, context_dim), (dim,), (dim, context_dim), (dim,)
+    return (*(torch.ones(shape) for shape in shapes), 2)
+
+
+def projections_per_token(answer: Callable) -> float:
+    """What one more token costs, in products of a token with a whole [dim context_dim] matrix."""
+    few, many = _costing_case(32), _costing_case(64)
+    more = multiply_adds(answer, *many) - multiply_adds(answer, *few)
+    return more / (many[0].shape[0] * (64 - 32) * many[2].numel())
+
+
+def check_folded_pool(answer: Callable, *, seed: int = 0) -> Report:
+    """Check `answer(x, query, key_weight, key_bias, value_weight, value_bias, heads)`, [batch queries dim].
+
+    Values, gradients in x, query, W_k, W_v and b_v, and that no token is projected to a key or a value.
+    """
+    task = "folded pooling"
+    tables = FOLDING_MISTAKES, FOLDING_GRADIENT_MISTAKES
+    praise = "the same result and gradients, and no token is projected."
+    report = diagnose_both_ways(
+        task, answer, _right, *tables, folding_cases(seed), leaves=LEARNED, names=NAMES, praise=praise
+    )
+    if not report.passed:
+        return report
+    try:
+        cost = projections_per_token(answer)
+    except Exception as error:  # the answer's own, with other sizes than before
+        return Report(task, False, (f"It raised {type(error).__name__}: {error} with 32 or 64 tokens.",))
+    # folded, a token costs 2 heads x queries x context_dim: a sixth of one projection at these sizes
+    if cost < 0.75:
+        return report
+    return Report(task, False, (BOTH if cost > 1.5 else ONE,))

@@ -1,0 +1,187 @@
+"""Checker for a log-sum-exp over a stream of blocks: right at any size of score, and with little memory.
+
+Source: the running maximum and sum of Milakov and Gimelshein (arXiv 1805.02867); for the contrastive loss: Inf-CL
+(arXiv 2410.17243). Chapter: 02_contrastive.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vlm_lib.grading.contrastive.memory import work_left_out
+from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
+from vlm_lib.grading.kit.report import Report
+
+Blocks = Iterator[Tensor]
+
+
+def _right(blocks: Blocks) -> Tensor:
+    return torch.cat(list(blocks), dim=1).double().logsumexp(1).float()
+
+
+def _running(
+    shift: Callable = torch.maximum,
+    start: float = -torch.inf,
+    rescale: Callable = lambda old, new: (old - new).exp(),
+    result: Callable = lambda highest, total: highest + total.log(),
+) -> Callable:
+    """The running log-sum-exp, row by row; a mistake changes one of its parts.
+
+    `shift` makes the new shift of the old one and the block's row maxima, `start` is the first of them.
+    """
+
+    def run(blocks: Blocks) -> Tensor:
+        highest, total = torch.tensor(start), torch.tensor(0.0)
+        for block in blocks:
+            new = shift(highest, block.amax(1))
+            total = total * rescale(highest, new) + (block - new[:, None]).exp().sum(1)
+            highest = new
+        return result(highest, total)
+
+    return run
+
+
+def _first_shift(old: Tensor, new: Tensor) -> Tensor:
+    return new if old.ndim == 0 else old
+
+
+def _shared_shift(old: Tensor, new: Tensor) -> Tensor:
+    return torch.maximum(old, new.max()).expand_as(new)
+
+
+def _unshifted(blocks: Blocks) -> Tensor:
+    return sum(block.exp().sum(1) for block in blocks).log()
+
+
+def _last_block(blocks: Blocks) -> Tensor:
+    return list(blocks)[-1].logsumexp(1)
+
+
+def _from_zero(blocks: Blocks) -> Tensor:
+    running = torch.tensor(0.0)
+    for block in blocks:
+        running = torch.logaddexp(running, block.logsumexp(1))
+    return running
+
+
+def _two_passes(blocks: Blocks) -> Tensor:
+    highest = torch.stack([block.amax(1) for block in blocks]).amax(0)
+    total = sum(((block - highest[:, None]).exp().sum(1) for block in blocks), torch.tensor(0.0))
+    return highest + total.log()
+
+
+STREAM_MISTAKES = (
+    Mistake("untouched", lambda blocks: torch.tensor(0.0), UNTOUCHED),
+    Mistake(
+        "no_shift",
+        _unshifted,
+        "You take exp of the scores as they are: inf where they are large, and 0 where they are very negative, in "
+        "float64 as well. Subtract each row's maximum first.",
+    ),
+    Mistake(
+        "first_shift",
+        _running(_first_shift),
+        "You keep the maximum of the first block. A later block may lie far above it (inf) or be all that "
+        "counts: update the maximum, and rescale what is summed so far.",
+    ),
+    Mistake(
+        "not_rescaled",
+        _running(rescale=lambda old, new: (old > -torch.inf).float()),
+        "The maximum grows, but the sum so far keeps its old shift. Multiply it by exp(old maximum - new "
+        "maximum).",
+    ),
+    Mistake(
+        "rescaled_inversely",
+        _running(rescale=lambda old, new: torch.where(old > -torch.inf, (new - old).exp(), 0.0)),
+        "You rescale the wrong way round: the sum so far shrinks when the maximum grows, by exp(old - new).",
+    ),
+    Mistake(
+        "shared_shift",
+        _running(_shared_shift),
+        "-inf: you use one maximum for all rows. In a row that lies far below it every exp is 0. Each row "
+        "has its own.",
+    ),
+    Mistake(
+        "starts_at_zero",
+        _from_zero,
+        "You start from 0 as if it were an empty sum, but a log-sum-exp of 0 holds one term, exp(0). The "
+        "log of an empty sum is -inf.",
+    ),
+    Mistake(
+        "maximum_from_zero",
+        _running(start=0.0),
+        "Your maximum starts at 0, so it stays 0 where all scores are far below, and every exp is 0. "
+        "Start at -inf, or with the first block.",
+    ),
+    Mistake(
+        "maximum_only",
+        _running(result=lambda highest, total: highest),
+        "You return the maximum. It is close at a large scale, but the log of the shifted sum is missing.",
+    ),
+    Mistake(
+        "shift_not_added",
+        _running(result=lambda highest, total: total.log()),
+        "The log of the shifted sum is there; add the maximum that you subtracted.",
+    ),
+    Mistake(
+        "no_log",
+        _running(result=lambda highest, total: highest.exp() * total),
+        "You return the sum of the exponentials; the log is missing.",
+    ),
+    Mistake("last_block", _last_block, "Only the last block counts: each block overwrites the ones before."),
+    Mistake(
+        "blocks_added",
+        lambda blocks: sum(block.logsumexp(1) for block in blocks),
+        "You add the blocks' log-sum-exps. The log of a sum is no sum of logs: add the exponentials.",
+    ),
+    Mistake(
+        "over_rows",
+        lambda blocks: torch.cat([block.logsumexp(0) for block in blocks]),
+        "You sum down the rows: one value for each column. Expected one for each row, over all columns.",
+    ),
+    Mistake(
+        "read_twice",
+        _two_passes,
+        "-inf: you go through the stream twice, and the second time it is empty. One pass has to do.",
+    ),
+)
+
+
+def stream_cases(seed: int = 0) -> list[Case]:
+    """Scores and the widths of their blocks: moderate; rows that climb, fall, or lie deep or high; all deep."""
+    rng = torch.Generator().manual_seed(seed)
+    moderate = 2 * torch.randn(3, 7, generator=rng).sort(dim=1).values
+    noise = torch.randn(4, 8, generator=rng)
+    ramp = torch.linspace(-1000, 1000, 8)
+    steep = noise + torch.stack([ramp, -ramp, torch.full((8,), -800.0), torch.full((8,), 900.0)])
+    return [(moderate, [3, 3, 1]), (steep, [2, 2, 2, 2]), (noise - 900, [5, 3]), (moderate[:, :4], [4])]
+
+
+def _streamed(answer: Callable) -> Callable:
+    def run(scores: Tensor, widths: list[int]) -> Any:
+        return answer(block.clone() for block in scores.split(widths, dim=1))
+
+    return run
+
+
+def check_streaming_log_sum_exp(answer: Callable, *, seed: int = 0) -> Report:
+    """Check `answer(blocks: Iterator[Float["rows columns"]]) -> Float["rows"]`: values, own work, and memory.
+
+    The blocks come one after another, once, with the same rows and any number of columns.
+    """
+    task = "streaming log-sum-exp"
+    report = diagnose(
+        task,
+        _streamed(answer) if callable(answer) else answer,
+        _streamed(_right),
+        [Mistake(entry.name, _streamed(entry.wrong), entry.message) for entry in STREAM_MISTAKES],
+        stream_cases(seed),
+        names=["scores", "widths of the blocks"],
+        praise="one pass, two numbers for each row, and no overflow.",
+    )
+    if not report.passed:
+        return report
+    how = work_left_out(answer)
+    return Report(task, False, (how,)) if how else report

@@ -1,0 +1,141 @@
+"""Checker for one update from several datasets: the weighted sum of their gradients.
+
+Source: Flamingo, section 2.2 and ablation "round robin" (arXiv 2204.14198). Chapter: 34_flamingo.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vlm_lib.grading.kit.compare import Case, Mistake, diagnose
+from vlm_lib.grading.kit.report import Report
+
+Losses = Sequence[Callable[[], Tensor]]
+Optimizer = torch.optim.Optimizer
+
+
+def _right(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
+    optimizer.zero_grad()
+    for loss, weight in zip(losses, weights, strict=True):
+        (weight * loss()).backward()
+    optimizer.step()
+
+
+def _round_robin(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
+    for loss, weight in zip(losses, weights, strict=True):
+        _right(optimizer, [loss], [weight])
+
+
+def _last_only(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
+    _right(optimizer, losses[-1:], weights[-1:])
+
+
+def _stale(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
+    for loss, weight in zip(losses, weights, strict=True):
+        (weight * loss()).backward()
+    optimizer.step()
+
+
+def _no_step(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
+    for loss, weight in zip(losses, weights, strict=True):
+        (weight * loss()).backward()
+
+
+def _two_steps(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
+    _right(optimizer, losses, weights)
+    optimizer.step()
+
+
+MIXTURE_MISTAKES = (
+    Mistake(
+        "round_robin",
+        _round_robin,
+        "You stepped after every dataset (round-robin): each gradient is taken where the step before has led.",
+    ),
+    Mistake(
+        "round_robin_unweighted",
+        lambda optimizer, losses, weights: _round_robin(optimizer, losses, [1.0] * len(losses)),
+        "You stepped after every dataset (round-robin), and you forgot the weights.",
+    ),
+    Mistake(
+        "unweighted",
+        lambda optimizer, losses, weights: _right(optimizer, losses, [1.0] * len(losses)),
+        "You forgot the weights: every dataset counts the same.",
+    ),
+    Mistake(
+        "divided",
+        lambda optimizer, losses, weights: _right(optimizer, losses, [w / len(losses) for w in weights]),
+        "You divided by the number of datasets; the sum is weighted, not averaged.",
+    ),
+    Mistake(
+        "mean",
+        lambda optimizer, losses, weights: _right(optimizer, losses, [1 / len(losses)] * len(losses)),
+        "You took the plain mean over the datasets: their weights are missing, and the sum is not to be divided.",
+    ),
+    Mistake(
+        "normalised",
+        lambda optimizer, losses, weights: _right(optimizer, losses, [w / sum(weights) for w in weights]),
+        "You normalised the weights to add up to 1. The paper's do not, and they are used as they are.",
+    ),
+    Mistake(
+        "last_only",
+        _last_only,
+        "Only the last dataset counts: you clear the gradients between the datasets.",
+    ),
+    Mistake(
+        "first_only",
+        lambda optimizer, losses, weights: _right(optimizer, losses[:1], weights[:1]),
+        "Only the first dataset counts.",
+    ),
+    Mistake(
+        "stale",
+        _stale,
+        "The first update is right, the second is not: it starts with the gradients of the first still there.",
+    ),
+    Mistake("no_step", _no_step, "The parameters do not move: the optimiser never makes its step."),
+    Mistake("two_steps", _two_steps, "You make the same step twice."),
+    Mistake(
+        "uphill",
+        lambda optimizer, losses, weights: _right(optimizer, losses, [-w for w in weights]),
+        "Your step goes uphill: the sign of the gradient is wrong.",
+    ),
+)
+
+
+def mixture_cases(seed: int = 0) -> list[Case]:
+    """Targets of three and of two datasets, weights that do not add up to 1, and the number of updates."""
+    rng = torch.Generator().manual_seed(seed)
+    three, two = torch.randn(3, 4, generator=rng), torch.randn(2, 4, generator=rng)
+    weights = (0.2 + torch.rand(3, generator=rng)).tolist()
+    return [(three, weights, 1), (three, weights, 2), (two, weights[:2], 2)]
+
+
+def _run(step: Callable) -> Callable:
+    """The parameters after some updates by `step`, on quadratic losses with a minimum at each dataset's target."""
+
+    def run(targets: Tensor, weights: list[float], updates: int) -> Tensor:
+        parameter = torch.nn.Parameter(torch.zeros(4))
+        optimizer = torch.optim.SGD([parameter], lr=0.1)
+        losses = [lambda target=target: (parameter - target).square().sum() for target in targets]
+        for _ in range(updates):
+            step(optimizer, losses, weights)
+        return parameter
+
+    return run
+
+
+def check_mixture_step(answer: Callable, *, seed: int = 0) -> Report:
+    """Check `answer(optimizer, losses, weights)`: one step on the weighted sum of all datasets' gradients.
+
+    `losses` are functions that compute a dataset's loss when called; `weights` are floats, used as they are.
+    """
+    return diagnose(
+        "mixture step",
+        _run(answer) if callable(answer) else answer,
+        _run(_right),
+        [Mistake(entry.name, _run(entry.wrong), entry.message) for entry in MIXTURE_MISTAKES],
+        mixture_cases(seed),
+        names=["targets", "weights", "updates"],
+        praise="one step along the weighted sum, with no gradient left over from the step before.",
+    )

@@ -1,0 +1,140 @@
+"""The contrastive loss of CLIP: the plain eight lines first, then one function that chooses how to compute them.
+
+The implementations that never hold the similarity matrix, or hold it once, are in `kernels`. Chapters:
+02_contrastive, 35_coca.
+"""
+
+import os
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vlm_lib.kernels import distributed, tiles
+from vlm_lib.kernels.contrastive import TiledContrastive
+from vlm_lib.losses.inputs import checked_chunk, checked_pairs
+
+Implementation = Literal["auto", "dense", "one_buffer", "chunked", "triton"]
+SMALL_MATRIX = (
+    2**20
+)  # entries under which "auto" stays with "dense": tiles cost about a millisecond whatever the size
+MATRIX_BUDGET = 2**29  # bytes of similarity matrix that "auto" spends on a CPU; on CUDA a quarter of what is free
+
+
+def clip_loss(
+    image_features: Float[Tensor, "batch dim"],
+    text_features: Float[Tensor, "batch dim"],
+    logit_scale: Float[Tensor, ""] | float,
+) -> Float[Tensor, ""]:
+    """CLIP's loss as one reads it: row i of the similarity matrix should pick column i, and column i row i.
+
+    Features are L2-normalised, `logit_scale` is exponentiated. `contrastive_loss` gives the same number, checked,
+    in any precision and without holding the matrix where that is too large.
+    Source: CLIP, figure 3 (arXiv 2103.00020). Chapter: 02_contrastive.
+    """
+    logits = logit_scale * image_features @ text_features.T
+    labels = torch.arange(len(logits), device=logits.device)
+    per_image = F.cross_entropy(logits, labels)
+    per_text = F.cross_entropy(logits.T, labels)
+    return (per_image + per_text) / 2
+
+
+def contrastive_loss(
+    image_features: Float[Tensor, "batch dim"],
+    text_features: Float[Tensor, "batch dim"],
+    logit_scale: Float[Tensor, ""] | float,
+    *,
+    impl: Implementation = "auto",
+    chunk_size: int | None = None,
+    group: dist.ProcessGroup | None = None,
+    positives: Int[Tensor, " batch"] | None = None,
+) -> Float[Tensor, ""]:
+    """Each image picks its text among all texts of the batch and each text its image: the mean of both.
+
+    The features are already L2-normalised and `logit_scale` already exponentiated (it is 1/temperature).
+    Reduced precision is computed in float32, with or without autocast.
+
+    `impl`: "dense" is plain torch, differentiable twice and traceable by `torch.compile`. The others are
+    differentiable once and break the compiled graph: "one_buffer" keeps the matrix once and multiplies 3
+    times instead of ClipLoss's 6, "chunked" keeps no more than `chunk_size` x `chunk_size` of it and
+    multiplies 4 times, "triton" is the same in fused kernels for CUDA. "auto" takes "dense" for
+    small batches, then "one_buffer" while the matrix fits the memory.
+
+    `group`: the batch is spread over the ranks of a `torch.distributed` group, equally. Every rank returns
+    the loss of the whole batch; its gradients are such that after averaging over ranks, which is what DDP
+    does, those of parameters and of logit_scale equal the gradients of one process with the whole batch.
+
+    `positives`: labels; pairs with equal labels count as each other's partners, and the target is spread over
+    them evenly (UniCL). Without it, a duplicate caption is pushed away from the image that it describes.
+
+    Raises `ValueError` for wrong shapes, an empty batch, values that are not finite, features that are not
+    floating point, a bad `chunk_size` or `impl`, and, on all ranks, for anything of that on one rank.
+    Source: CLIP, section 2.3 and figure 3 (arXiv 2103.00020); UniCL (arXiv 2204.03610); tiles:
+    Inf-CL (arXiv 2410.17243). Chapter: 02_contrastive.
+    """
+    error, checked = None, None
+    try:
+        checked = checked_pairs(image_features, text_features, {"logit_scale": logit_scale}, positives)
+    except ValueError as refused:
+        error = refused
+    distributed.require_agreement(image_features, error, group)
+    x, y, scale = checked
+    chunk = checked_chunk(chunk_size) or tiles.TILE.get(x.device.type, 1024)
+    if impl == "auto":
+        impl = _choose(len(x), len(x) * distributed.world(group)[1], x.device)
+    with torch.autocast(x.device.type, enabled=False):
+        if impl == "dense":
+            return _dense_contrastive(x, y, scale, positives, group)
+        if impl in ("one_buffer", "chunked", "triton"):
+            return _tiled_contrastive(x, y, scale, positives, group, impl, chunk)
+    raise ValueError(f"impl is {impl!r}, expected one of {Implementation.__args__}")
+
+
+@torch.compiler.disable
+def _tiled_contrastive(x, y, scale, labels, group, impl, chunk) -> Tensor:
+    keep = impl == "one_buffer" and torch.is_grad_enabled()
+    return TiledContrastive.apply(x, y, scale, labels, group, _kernels(impl, x.device), chunk, keep)
+
+
+def _dense_contrastive(x: Tensor, y: Tensor, scale: Tensor, labels: Tensor | None, group) -> Tensor:
+    """Two cross-entropies over a matrix of logits, its rows and its columns."""
+    rank, size = distributed.world(group)
+    if group is None:
+        per_image = scale * x @ y.T
+        per_text = per_image.T
+    else:
+        per_image = scale * x @ distributed.GatherWithGradient.apply(y, group).T
+        per_text = scale * y @ distributed.GatherWithGradient.apply(x, group).T
+    if labels is None:
+        target = torch.arange(len(x), device=x.device) + rank * len(x)
+    else:
+        equal = (labels[:, None] == distributed.all_gather(labels, group)).to(x.dtype)
+        target = equal / equal.sum(1, keepdim=True)
+    loss = (F.cross_entropy(per_image, target) + F.cross_entropy(per_text, target)) / 2
+    if group is None:
+        return loss
+    everyone = distributed.all_sum(loss.detach().clone(), group) / size
+    return loss + (everyone - loss.detach())  # the value of all ranks, the gradient of this one's share
+
+
+def _choose(rows: int, columns: int, device: torch.device) -> str:
+    """The implementation for "auto": the fastest whose matrix the memory can afford."""
+    if rows * columns < SMALL_MATRIX:
+        return "dense"
+    budget = torch.cuda.mem_get_info(device)[0] // 4 if device.type == "cuda" else MATRIX_BUDGET
+    if 4 * rows * columns > budget:
+        return "triton" if device.type == "cuda" else "chunked"
+    return "dense" if torch.compiler.is_compiling() else "one_buffer"
+
+
+def _kernels(impl: str, device: torch.device):
+    if impl != "triton":
+        return tiles
+    if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        raise ValueError(f"impl is 'triton' but the features are on {device.type}, expected a CUDA device")
+    from vlm_lib.kernels import triton_tiles  # Triton is not installed on every platform
+
+    return triton_tiles
