@@ -4,6 +4,7 @@ import chapter_rules
 import jupytext
 import lock
 import nbformat
+import pairs
 import pytest
 import run_notebooks
 import set_url
