@@ -62,8 +62,8 @@ notebooks: $(STAMP) zoo  ## Execute every chapter once and compare the cells tag
 book-tests: book  ## Check the built pages, in a browser too where there is a Chromium
 	$(BIN)/python -m pytest tests/book/built
 
-chapter: $(STAMP)  ## Start a chapter from the template: make chapter NAME=35_coca TITLE="CoCa"
-	$(BIN)/python $(TOOLS)/new_chapter.py "$(NAME)" "$(TITLE)"
+chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
+	$(BIN)/python $(TOOLS)/new_chapter.py "$(NAME)"
 
 set-url: $(STAMP)  ## Rewrite everything that derives from the repository's address: make set-url URL=https://github.com/you/repo
 	$(BIN)/python $(TOOLS)/set_url.py "$(URL)"

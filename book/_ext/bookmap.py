@@ -1,7 +1,8 @@
-"""The directive `{bookmap}`: the book's map, a card for each part, with a drawing of where image meets text.
+"""The directive `{bookmap}`: the book's map, a card for each part of book/ledger.yml, with a drawing.
 
-Blue squares are image tokens, orange squares are words. Drawings use `currentColor` for lines, so that they follow
-the light and the dark page. A chapter is a link once it stands in _toc.yml; no page is promised that is not there.
+A drawing shows where image meets text: blue squares are image tokens, orange squares are words. Drawings use
+`currentColor` for lines, so that they follow the light and the dark page. A chapter is a link once it stands in
+_toc.yml; no page is promised that is not there.
 """
 
 from html import escape
@@ -11,21 +12,7 @@ import yaml
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-PARTS = [
-    ("0", "Foundations", "Two encoders, one space; masks and attention.", "foundations", [
-        ("01_worlds", "Worlds"), ("02_contrastive", "CLIP"), ("03_attention", "Attention")]),
-    ("1", "Joint training", "Image and text tokens in one sequence, one model trained on both.", "joint", [
-        ("11_visualbert", "VisualBERT"), ("12_simvlm", "SimVLM, VILA"), ("13_cm3", "CM3")]),
-    ("2", "Prefix of a language model", "The image becomes a few vectors before the text.", "prefix", [
-        ("21_frozen", "Frozen"), ("22_clipcap", "ClipCap, MobileVLM")]),
-    ("3", "Cross-attention", "Layers between the model's own let words look at the image.", "cross", [
-        ("31_visualgpt", "VisualGPT"), ("32_vc_gpt", "VC-GPT"), ("33_merlot", "MERLOT"),
-        ("34_flamingo", "Flamingo"), ("35_coca", "CoCa")]),
-    ("4", "No training", "Models that exist already talk to each other, in words or in scores.", "talk", [
-        ("41_magic", "MAGiC"), ("42_pica", "PICa"), ("43_socratic_models", "Socratic Models")]),
-    ("5", "Data and evaluation", "What the numbers in the papers measure.", "measure", [
-        ("51_evaluation", "Evaluation")]),
-]  # fmt: skip
+from vlm_lib.claims import Part, load_parts
 
 
 def squares(kind: str, x: int, y: int, number: int) -> str:
@@ -82,6 +69,11 @@ DRAWINGS = {
         + "".join(f'<circle class="image" cx="{x}" cy="{y}" r="5"/>' for x, y in ((60, 76), (68, 82), (76, 70)))
         + "".join(f'<circle class="text" cx="{x}" cy="{y}" r="5"/>' for x, y in ((130, 30), (138, 40), (146, 24))),
     ),
+    "after": (
+        "The patches of an image, laid out in a row, pass a connector and stand before the words in a large model",
+        squares("image", 8, 8, 2) + squares("image", 8, 26, 2) + arrow(44, 23, 56, 23) + box(60, 8, 44, 30)
+        + arrow(82, 38, 82, 52) + box(8, 56, 184, 42) + squares("image", 20, 70, 4) + squares("text", 96, 70, 5),
+    ),
 }  # fmt: skip
 
 
@@ -91,19 +83,18 @@ def drawing(name: str) -> str:
     return f'<svg viewBox="0 0 200 110" role="img" aria-label="{escape(text)}">{body}</svg>'
 
 
-def card(
-    number: str, title: str, line: str, picture: str, chapters: list[tuple[str, str]], written: set[str]
-) -> str:
+def card(part: Part, written: set[str]) -> str:
     """A part: its drawing, what it is about, and its chapters."""
     items = [
-        f'<li><a href="../notebooks/{stem}.html">{stem[:2]} {escape(name)}</a></li>'
-        if stem in written
-        else f'<li><span title="not written yet">{stem[:2]} {escape(name)}</span></li>'
-        for stem, name in chapters
+        f'<li><a href="../notebooks/{chapter.name}.html">{chapter.name[:2]} {escape(chapter.title)}</a></li>'
+        if chapter.name in written
+        else f'<li><span title="not written yet">{chapter.name[:2]} {escape(chapter.title)}</span></li>'
+        for chapter in part.chapters
     ]
     return (
-        f'<div class="map-card">{drawing(picture)}<p class="map-title">{number} · {escape(title)}</p>'
-        f"<p>{escape(line)}</p><ul>{''.join(items)}</ul></div>"
+        f'<div class="map-card">{drawing(part.drawing)}'
+        f'<p class="map-title">{part.number} · {escape(part.title)}</p>'
+        f"<p>{escape(part.line)}</p><ul>{''.join(items)}</ul></div>"
     )
 
 
@@ -111,16 +102,17 @@ class BookMap(SphinxDirective):
     """All parts of the book in one picture."""
 
     def run(self) -> list[nodes.Node]:
-        toc_file = Path(self.env.srcdir, "_toc.yml")
-        self.env.note_dependency(str(toc_file))
-        parts = yaml.safe_load(toc_file.read_text())["parts"]
-        written = {Path(chapter["file"]).name for part in parts for chapter in part["chapters"]}
+        toc, ledger = Path(self.env.srcdir, "_toc.yml"), Path(self.env.srcdir, "book", "ledger.yml")
+        for file in (toc, ledger):
+            self.env.note_dependency(str(file))
+        listed = yaml.safe_load(toc.read_text())["parts"]
+        written = {Path(chapter["file"]).name for part in listed for chapter in part["chapters"]}
         tip = (
             '<svg class="map-defs" aria-hidden="true"><defs><marker id="map-tip" viewBox="0 0 8 8" refX="7" '
             'refY="4" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/>'
             "</marker></defs></svg>"
         )
-        cards = "".join(card(*part, written) for part in PARTS)
+        cards = "".join(card(part, written) for part in load_parts(ledger))
         return [nodes.raw("", f'{tip}<div class="book-map">{cards}</div>', format="html")]
 
 

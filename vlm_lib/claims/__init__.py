@@ -5,17 +5,21 @@ the committed notebooks back. `python -m vlm_lib.claims` prints all records. Cha
 """
 
 from vlm_lib.claims.declare import Claim
-from vlm_lib.claims.records import LedgerItem, load_ledger, load_records, problems, promised
+from vlm_lib.claims.ledger import Chapter, LedgerItem, Part, load_ledger, load_parts
+from vlm_lib.claims.records import load_records, problems, promised
 from vlm_lib.claims.results import MIME, Answer, Verdict, answer
 
 __all__ = [
     "MIME",
     "Answer",
+    "Chapter",
     "Claim",
     "LedgerItem",
+    "Part",
     "Verdict",
     "answer",
     "load_ledger",
+    "load_parts",
     "load_records",
     "problems",
     "promised",

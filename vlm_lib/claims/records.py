@@ -4,7 +4,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +11,6 @@ from vlm_lib.claims.declare import Claim
 from vlm_lib.claims.results import MIME
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LedgerItem:
-    """One line of `book/ledger.yml`: a claim or a question, and the chapter that settles it."""
-
-    id: str
-    part: str
-    system: str
-    kind: str
-    chapter: str
-    text: str
-
-
-def load_ledger(path: Path) -> dict[str, LedgerItem]:
-    """The ledger by id, in the file's order. Raises `ValueError` for an id that comes twice."""
-    import yaml  # here, so that verdicts can be drawn where no YAML reader is installed
-
-    items = [LedgerItem(**entry) for entry in yaml.safe_load(Path(path).read_text(encoding="utf-8"))]
-    ledger = {item.id: item for item in items}
-    if len(ledger) < len(items):
-        raise ValueError(f"{path} has {len(items)} lines but {len(ledger)} ids: an id comes twice")
-    return ledger
 
 
 def load_records(paths: Iterable[Path]) -> list[Record]:
