@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from vlm_lib.claims import LedgerItem, load_ledger, load_records, problems, promised
-from vlm_lib.claims.render import number
+from vlm_lib.claims.words import number
 
 HEAD = ("id", "verdict", "effect", "spread", "threshold", "seeds", "chapter")
 WIDTHS = (3, 12, 10, 9, 9, 5, 18)

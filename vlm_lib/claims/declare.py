@@ -4,11 +4,15 @@ Chapters: every one; the scoreboard page lists what they recorded.
 """
 
 import math
+import re
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from vlm_lib.claims.results import Verdict, require_id, require_texts, six_digits
+from vlm_lib.claims.seeds import seeds as measured_seeds
+from vlm_lib.claims.words import chance
 
 MIN_SEEDS = 3
 
@@ -31,8 +35,12 @@ class Claim:
     negative threshold asks for "not worse by more than that". Baselines (image-blind, shuffled images, majority
     answer) do not enter the effect; they are measured over the same seeds and shown beside it.
 
+    `says` puts the effect into a reader's words: "saves {effect} ms", "{effect} more of the words right". {effect}
+    is filled in without a sign; a negative effect is said with `says_if_negative`, or plainly.
+
     The dataclass is frozen: the declaration cannot change once measurements exist. Raises `ValueError` for an id
-    that is not of the form C07 or Q07, an empty text, a threshold that is not finite, or arms that share a name.
+    that is not of the form C07 or Q07, an empty text, a threshold that is not finite, arms that share a name, or a
+    phrase without {effect}.
     """
 
     id: str
@@ -44,6 +52,8 @@ class Claim:
     control: str = "control"
     higher_is_better: bool = True
     chapter: str = field(kw_only=True)
+    says: str | None = field(kw_only=True, default=None)
+    says_if_negative: str | None = field(kw_only=True, default=None)
     _measured: _Measurements = field(default_factory=_Measurements, init=False, repr=False, compare=False)
 
     def __post_init__(self):
@@ -56,11 +66,33 @@ class Claim:
             raise ValueError(f"threshold is {self.threshold}, expected a finite number in the metric's unit")
         if len(set(self.arms)) < len(self.arms):
             raise ValueError(f"arms are {self.arms}, expected treatment, control and baselines to differ in name")
+        for name in ("says", "says_if_negative"):
+            phrase = getattr(self, name)
+            if phrase is not None and re.findall(r"{[^}]*}", phrase) != ["{effect}"]:
+                raise ValueError(f"{name} is {phrase!r}, expected a phrase with {{effect}} in it once")
 
     @property
     def arms(self) -> tuple[str, ...]:
         """Every declared arm: treatment, control, then the baselines."""
         return (self.treatment, self.control, *self.baselines)
+
+    def measure(self, arms: Mapping[str, Callable[[int], float]], seeds: Sequence[int] | None = None) -> Verdict:
+        """Measure every arm, each a function of the seed, on the same seeds (by default `claims.seeds()`); judge.
+
+        Raises `ValueError` before anything is measured if an arm is missing or undeclared or the seeds are fewer
+        than three, and for whatever `record` refuses.
+        """
+        if set(arms) != set(self.arms):
+            raise ValueError(f"arms are {sorted(arms)}, expected the declared ones: {sorted(self.arms)}")
+        seeds = measured_seeds() if seeds is None else tuple(seeds)
+        if len(set(seeds)) < MIN_SEEDS:
+            raise ValueError(f"seeds are {list(seeds)}, expected at least {MIN_SEEDS} different ones")
+        from vlm_lib.training.progress import progress  # here, so that reading records does not load torch
+
+        title = f"{self.id}, {len(self.arms)} arms, {len(seeds)} seeds"
+        for seed, arm in progress([(seed, arm) for seed in seeds for arm in self.arms], title):
+            self.record(arm, seed, arms[arm](seed))
+        return self.verdict()
 
     def record(self, arm: str, seed: int, value: float) -> None:
         """Store one measurement, to six significant digits. Repeating the same one is harmless.
@@ -122,6 +154,9 @@ class Claim:
             effects=effects,
             effect=six_digits(fmean(effects)),
             spread=six_digits(stdev(effects)),
+            chance=chance(len(seeds)),
+            says=self.says,
+            says_if_negative=self.says_if_negative,
             seconds=round(time.perf_counter() - self._measured.declared_at if seconds is None else seconds),
             device=_device_name() if device is None else str(device),
         )

@@ -14,17 +14,19 @@ Record = dict[str, Any]
 
 
 def load_records(paths: Iterable[Path]) -> list[Record]:
-    """All records in the outputs of the given .ipynb files, each with the `notebook` (file stem) it stands in.
+    """All records in the outputs of the given .ipynb files, each with its `notebook` (stem) and `cell` (index).
 
-    A record displayed twice in one notebook counts once. Raises `ValueError` for a file that is no notebook.
+    A record shown twice in one notebook counts once. Raises `ValueError` for a file that is no notebook.
     """
     records = []
     for path in map(Path, paths):
-        for cell in _notebook(path)["cells"]:
+        seen = []
+        for index, cell in enumerate(_notebook(path)["cells"]):
             for output in cell.get("outputs", []):
                 record = output.get("data", {}).get(MIME)
-                if record is not None and {**record, "notebook": path.stem} not in records:
-                    records.append({**record, "notebook": path.stem})
+                if record is not None and record not in seen:
+                    seen.append(record)
+                    records.append({**record, "notebook": path.stem, "cell": index})
     return records
 
 
@@ -44,9 +46,9 @@ def promised(path: Path) -> list[str]:
 def problems(records: Iterable[Record], promises: dict[str, list[str]], ledger: Iterable[str]) -> list[str]:
     """What is wrong, one sentence each; an empty list is what a book should have.
 
-    Looks for ids unknown to the ledger, records of one id that disagree, promised ids without a record in the
-    chapter that promised them, records that name another chapter than their own, and verdicts that do not follow
-    from the measurements beside them. `promises` maps a chapter (file stem) to its promised ids.
+    Looks for ids unknown to the ledger, records of one hypothesis that disagree, promised ids without a record in
+    the chapter that promised them, records that name another chapter than their own, and verdicts that do not
+    follow from the measurements beside them. `promises` maps a chapter (file stem) to its promised ids.
     """
     records, ledger, found = list(records), set(ledger), []
     verdicts = defaultdict(lambda: defaultdict(list))
@@ -58,10 +60,10 @@ def problems(records: Iterable[Record], promises: dict[str, list[str]], ledger: 
         if record["chapter"] != record["notebook"]:
             found.append(f"{where}: the record names the chapter {record['chapter']}")
         if record["kind"] == "verdict":
-            verdicts[record["id"]][record["verdict"]].append(record["notebook"])
+            verdicts[record["id"], record["hypothesis"]][record["verdict"]].append(record["notebook"])
             if _judged_again(record) != (record["verdict"], record["effects"], record["effect"], record["spread"]):
                 found.append(f"{where}: the verdict does not follow from the record's own measurements")
-    for id, by_verdict in verdicts.items():
+    for (id, _), by_verdict in verdicts.items():
         if len(by_verdict) > 1:
             listed = "; ".join(f"{verdict} in {', '.join(at)}" for verdict, at in sorted(by_verdict.items()))
             found.append(f"{id}: two records disagree: {listed}")

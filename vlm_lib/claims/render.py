@@ -1,68 +1,21 @@
-"""Records as text, as an HTML card and as a small dot plot. A record is the dictionary of `Verdict.record()`.
-
-Every number shown is computed from the record alone, so that the notebook and the scoreboard cannot differ.
-"""
+"""Records as HTML cards for the notebook's output. A record is the dictionary of `Verdict.record()`."""
 
 from html import escape
 from statistics import fmean
-from typing import Any
 
-from vlm_lib.claims.dotplot import dot_plot, number
+from vlm_lib.claims.chart import dot_chart
+from vlm_lib.claims.evidence import find
+from vlm_lib.claims.words import Record, as_text, baseline_sentence, effect_sentence, number, seeds_sentence
 from vlm_lib.figures import html
 
-Record = dict[str, Any]
-
-
-def seeds_sentence(record: Record) -> str:
-    """How the per-seed effects stand against the threshold."""
-    above = sum(effect > record["threshold"] for effect in record["effects"])
-    threshold = number(record["threshold"], sign=True)
-    return f"{above} of {len(record['effects'])} seeds lie above the threshold of {threshold}."
-
-
-def effect_sentence(record: Record) -> str:
-    """Mean, spread and range of the effect, in words."""
-    better = "higher" if record["higher_is_better"] else "lower"
-    effects = record["effects"]
-    mean, low, high = (number(value, sign=True) for value in (record["effect"], min(effects), max(effects)))
-    return (
-        f"Effect {mean} (spread {number(record['spread'])}, from {low} to {high}) in {record['metric']}, "
-        f"{better} is better: {record['treatment']} against {record['control']}."
-    )
-
-
-def baseline_sentence(record: Record) -> str:
-    """Whether the treatment beats every baseline in every seed; empty without baselines."""
-    if not record["baselines"]:
-        return ""
-    sign = 1 if record["higher_is_better"] else -1
-    treated = record["arms"][record["treatment"]]
-    beaten = {
-        name: sum(sign * (t - b) > 0 for t, b in zip(treated, record["arms"][name], strict=True))
-        for name in record["baselines"]
-    }
-    listed = ", ".join(f"{name} in {wins} of {len(treated)} seeds" for name, wins in beaten.items())
-    return f"Better than the baselines: {listed}."
-
-
-def as_text(record: Record) -> str:
-    """Plain text for a terminal."""
-    if record["kind"] == "answer":
-        evidence = "\n".join(f"    {name}: {value}" for name, value in record["evidence"].items())
-        return f"{record['id']}: answered\n  {record['question']}\n  Check passed: {record['check']}\n{evidence}"
-    width = max(map(len, record["arms"]))
-    lines = [f"{record['id']}: {record['verdict']}", f"  {record['hypothesis']}"]
-    lines += [f"  {effect_sentence(record)}", f"  {seeds_sentence(record)}", f"  {baseline_sentence(record)}"]
-    for arm, values in record["arms"].items():
-        lines.append(f"    {arm:{width}}  " + "  ".join(f"{number(value):>9}" for value in values))
-    lines.append(f"  seeds {record['seeds']}, {record['seconds']} s on {record['device']}")
-    return "\n".join(line for line in lines if line.strip())
+__all__ = ["as_html", "as_text", "badge"]
 
 
 def as_html(record: Record) -> str:
-    """A card for the notebook's output."""
-    body = _answer_html(record) if record["kind"] == "answer" else _verdict_html(record)
-    return f'{html.style()}<div class="vlm-card vlm-record">{body}</div>'.replace("\n", "")
+    """A card: what was claimed and came out, the picture, ours beside theirs, and the numbers folded away."""
+    body = _verdict(record) if record["kind"] == "verdict" else _proved(record)
+    style = html.style(html.asset("vlm_lib.claims", "card.css"))
+    return f'{style}<div class="vlm-card vlm-record">{body}</div>'.replace("\n", "")
 
 
 def badge(verdict: str) -> str:
@@ -70,34 +23,64 @@ def badge(verdict: str) -> str:
     return f'<span class="vlm-badge vlm-{escape(verdict)}">{escape(verdict)}</span>'
 
 
-def _answer_html(record: Record) -> str:
+def _verdict(record: Record) -> str:
+    ours = f"<p><strong>{escape(effect_sentence(record))}</strong> {escape(seeds_sentence(record))}</p>"
+    facts = f"Measured in {record['seconds']} s on {record['device']}. {baseline_sentence(record)}"
+    return (
+        _head(record, record["hypothesis"])
+        + dot_chart(record)
+        + _ours_and_theirs(record["id"], ours)
+        + _folded("The numbers", _measurements(record) + f'<p class="vlm-dim">{escape(facts)}</p>', record["id"])
+    )
+
+
+def _proved(record: Record) -> str:
+    """An exact statement or an answered question, the check that it passed, and the evidence."""
+    said = record["statement"] if record["kind"] == "exact" else record["question"]
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>'
         for name, value in record["evidence"].items()
     )
     return (
-        f"<p><strong>{record['id']}</strong> {badge(record['verdict'])}</p><p>{escape(record['question'])}</p>"
-        f"<p>Check passed: {escape(record['check'])}</p>"
-        f'<div class="vlm-scroll" tabindex="0" role="region" aria-label="Evidence for {record["id"]}">'
-        f"<table><tbody>{rows}</tbody></table></div>"
+        _head(record, said)
+        + _ours_and_theirs(record["id"], f"<p>Check passed: {escape(record['check'])}</p>")
+        + _folded("The numbers", f"<table><tbody>{rows}</tbody></table>", record["id"])
     )
 
 
-def _verdict_html(record: Record) -> str:
+def _head(record: Record, text: str) -> str:
+    verdict = badge(record["verdict"])
+    return f'<p class="vlm-head"><strong>{record["id"]}</strong> {verdict} {html.inline_code(text)}</p>'
+
+
+def _ours_and_theirs(id: str, ours: str) -> str:
+    theirs = find(id)
+    if theirs is None:
+        return ours
+    details = _folded("Their numbers", theirs.table(), id) if theirs.results or theirs.caveat else ""
+    return (
+        f'<div class="vlm-both"><div><h4>Ours</h4>{ours}</div>'
+        f"<div><h4>Theirs</h4><p>{escape(theirs.summary)}</p>{details}</div></div>"
+    )
+
+
+def _folded(title: str, content: str, id: str) -> str:
+    return (
+        f"<details><summary>{title}</summary>"
+        f'<div class="vlm-scroll" tabindex="0" role="region" aria-label="{title}, {id}">{content}</div></details>'
+    )
+
+
+def _measurements(record: Record) -> str:
     roles = {record["treatment"]: "treatment", record["control"]: "control"}
     head = "".join(f'<th scope="col" class="vlm-n">seed {seed}</th>' for seed in record["seeds"])
     rows = "".join(
         f'<tr><th scope="row">{escape(arm)}</th><td>{roles.get(arm, "baseline")}</td>'
-        + "".join(f'<td class="vlm-n">{number(value)}</td>' for value in values)
-        + f'<td class="vlm-n">{number(fmean(values))}</td></tr>'
+        + "".join(f'<td class="vlm-n">{number(value)}</td>' for value in [*values, fmean(values)])
+        + "</tr>"
         for arm, values in record["arms"].items()
     )
     return (
-        f"<p><strong>{record['id']}</strong> {badge(record['verdict'])} {escape(record['hypothesis'])}</p>"
-        f"{dot_plot(record)}<p>{escape(effect_sentence(record))} {escape(seeds_sentence(record))}</p>"
-        f'<div class="vlm-scroll" tabindex="0" role="region" aria-label="Measurements for {record["id"]}"><table>'
-        f'<thead><tr><th scope="col">arm</th><th scope="col">role</th>{head}'
-        f'<th scope="col" class="vlm-n">mean</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div><p>{escape(baseline_sentence(record))}</p>"
-        f'<p class="vlm-dim">Measured in {record["seconds"]} s on {escape(record["device"])}.</p>'
+        f'<table><thead><tr><th scope="col">arm</th><th scope="col">role</th>{head}'
+        f'<th scope="col" class="vlm-n">mean</th></tr></thead><tbody>{rows}</tbody></table>'
     )

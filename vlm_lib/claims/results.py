@@ -1,4 +1,4 @@
-"""What a chapter records: the verdict on a claim, or the answer to a question. Chapters: every one."""
+"""What a chapter records: a verdict on measurements, an exact fact, or an answer. Chapters: every one."""
 
 import math
 import re
@@ -18,7 +18,7 @@ def six_digits(value: float) -> float:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What Claim and Question records share: a table for readers, text for terminals, JSON for the scoreboard."""
+    """What all records share: a card for readers, text for terminals, JSON for the scoreboard."""
 
     def record(self) -> dict[str, Any]:
         """The machine-readable record, ready for JSON."""
@@ -36,7 +36,8 @@ class _Shown:
 class Verdict(_Shown):
     """The outcome of a `Claim`. `effects` and each list in `arms` follow the order of `seeds`.
 
-    `effect` is the mean of `effects` and `spread` their sample standard deviation, both in the metric's unit.
+    `effect` is the mean of `effects` and `spread` their sample standard deviation, both in the metric's unit;
+    `chance` is how often the seeds would agree if there were no effect, "1 in 32".
     """
 
     id: str
@@ -54,6 +55,9 @@ class Verdict(_Shown):
     effects: list[float]
     effect: float
     spread: float
+    chance: str
+    says: str | None
+    says_if_negative: str | None
     seconds: int
     device: str
 
@@ -70,6 +74,35 @@ class Answer(_Shown):
     evidence: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Exact(_Shown):
+    """A statement that is true by construction, and the check on numbers that proved it."""
+
+    id: str
+    chapter: str
+    verdict: str
+    statement: str
+    check: str
+    evidence: dict[str, Any]
+
+
+def exact(
+    id: str, statement: str, check: str, passed: bool, evidence: Mapping[str, Any], *, chapter: str
+) -> Exact:
+    """Record what needs no seeds: a mask, a variance formula, a path that exists or does not.
+
+    statement: what is true by construction; check: the sentence that says how it was proved; evidence: the
+    numbers behind it. How large the thing is, if that matters, is a `Claim` of its own.
+
+    Raises `AssertionError` if the check did not pass; `ValueError` for an id of another form than C07 or Q07, an
+    empty text, no evidence, or evidence other than numbers, texts and lists.
+    """
+    require_id(id, "CQ")
+    require_texts(statement=statement, check=check, chapter=chapter)
+    plain = _proved(id, check, passed, evidence)
+    return Exact(id=id, chapter=chapter, verdict="exact", statement=statement, check=check, evidence=plain)
+
+
 def answer(
     id: str, question: str, check: str, passed: bool, evidence: Mapping[str, Any], *, chapter: str
 ) -> Answer:
@@ -80,6 +113,12 @@ def answer(
     """
     require_id(id, "Q")
     require_texts(question=question, check=check, chapter=chapter)
+    plain = _proved(id, check, passed, evidence)
+    return Answer(id=id, chapter=chapter, verdict="answered", question=question, check=check, evidence=plain)
+
+
+def _proved(id: str, check: str, passed: bool, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence as plain values, once the check has passed."""
     passed = _plain("passed", passed)
     if not isinstance(passed, bool):
         raise ValueError(f"passed is {passed!r}, expected True or False")
@@ -87,8 +126,7 @@ def answer(
         raise AssertionError(f"{id}: the check failed: {check} Evidence: {dict(evidence)}")
     if not evidence:
         raise ValueError("evidence is empty, expected at least one named value")
-    plain = {str(name): _plain(f"evidence[{name!r}]", value) for name, value in evidence.items()}
-    return Answer(id=id, chapter=chapter, verdict="answered", question=question, check=check, evidence=plain)
+    return {str(name): _plain(f"evidence[{name!r}]", value) for name, value in evidence.items()}
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from vlm_lib.checks import check_at_least, check_one_of, check_seed
 from vlm_lib.training.checkpoint import Checkpoint, History
 from vlm_lib.training.precision import PRECISIONS, arithmetic, warn_if_slow
+from vlm_lib.training.progress import progress as shown
 from vlm_lib.training.seeds import seed_everything
 
 __all__ = ["History", "Weighted", "fit", "weighted_gradients"]
@@ -86,9 +86,7 @@ def fit(
     cpu_start = time.process_time()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     done = len(history.loss)
-    # not disable=False: that would overrule the reader's TQDM_DISABLE
-    quiet = {"disable": True} if progress is None else {}
-    bar = tqdm(range(done, steps), desc=progress, initial=done, total=steps, **quiet)
+    bar = shown(range(done, steps), progress, initial=done, total=steps)
     with _random_state_kept():
         for step in bar:
             seed_everything((seed * 1_000_003 + step) % 2**32)  # noise of a step: the same whatever came before
