@@ -35,7 +35,7 @@ def require_finite(name: str, tensor: Tensor) -> None:
 def require_phi(phi: Tensor, num_images: int) -> None:
     """Raise `ValueError` unless phi [batch seq] counts images: integers from 0 to `num_images` that never fall."""
     if phi.is_floating_point() or phi.dtype == torch.bool:
-        raise ValueError(f"phi has dtype {phi.dtype}, expected integers (see masks.image_index)")
+        raise ValueError(f"phi has dtype {phi.dtype}, expected integers (see attention.image_index)")
     if torch.compiler.is_compiling() or phi.shape[1] == 0:
         return
     counts = phi.cpu().numpy()  # one transfer; small reductions cost a fifth of what they cost in torch
@@ -50,16 +50,18 @@ def require_phi(phi: Tensor, num_images: int) -> None:
         raise ValueError("phi decreases along the sequence, expected a running count of images")
 
 
-def check_seed(seed: Any) -> None:
-    """Refuse a seed that is not an int in 0 .. 2**32 - 1. Raises: ValueError."""
+def check_seed(seed: Any) -> int:
+    """An integer of any kind as a plain int. Raises: ValueError unless it is an integer in 0 .. 2**32 - 1."""
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
         raise ValueError(f"seed: got {seed!r}, expected an int in 0 .. 2**32 - 1")
+    return int(seed)
 
 
-def check_at_least(name: str, value: Any, smallest: int) -> None:
-    """Refuse anything but an int >= `smallest`. Raises: ValueError."""
+def check_at_least(name: str, value: Any, smallest: int) -> int:
+    """An integer of any kind as a plain int. Raises: ValueError unless it is an integer >= `smallest`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < smallest:
         raise ValueError(f"{name}: got {value!r}, expected an int >= {smallest}")
+    return int(value)
 
 
 def check_one_of(name: str, value: Any, options: Sequence[Any]) -> None:

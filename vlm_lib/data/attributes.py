@@ -1,4 +1,4 @@
-"""What a scene can contain, and which combinations are kept from training.
+"""What a scene can contain, how scenes are held, and which combinations are kept from training.
 
 A scene is a 2x2 grid. Each cell is empty or holds one object with a shape, a colour and a size. Within a scene no
 two objects share a shape or a colour, so "the circle" and "the red object" always mean exactly one thing.
@@ -6,8 +6,11 @@ two objects share a shape or a colour, so "the circle" and "the red object" alwa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Int8
+from jaxtyping import Int8, UInt8
+from torch import Tensor
 
 SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "pink", "cyan", "white")
@@ -21,6 +24,30 @@ _HELD_OUT_INDEX = np.array([(c, (c + 2) % len(SHAPES)) for c in range(len(COLOUR
 HELD_OUT: frozenset[tuple[str, str]] = frozenset((COLOURS[c], SHAPES[s]) for c, s in _HELD_OUT_INDEX)
 _IS_HELD_OUT = np.zeros((len(COLOURS), len(SHAPES)), dtype=bool)
 _IS_HELD_OUT[tuple(_HELD_OUT_INDEX.T)] = True
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Pictures with the attributes they were drawn from.
+
+    attributes: (shape, colour, size) as indices into SHAPES, COLOURS and SIZES for the four cells in reading
+    order; -1 marks an empty cell. images: RGB, 0 .. 255.
+    """
+
+    attributes: Int8[np.ndarray, "n 4 3"]
+    images: UInt8[Tensor, "n 3 64 64"]
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __getitem__(self, index: slice | np.ndarray | list[int]) -> Scenes:
+        """A subset, by slice, index array or boolean array. Raises: TypeError for a single int (use i:i+1)."""
+        if isinstance(index, int | np.integer):
+            raise TypeError(
+                f"index: got the int {index}, expected a slice or an array, e.g. scenes[{index}:{index + 1}]"
+            )
+        index = index if isinstance(index, slice) else np.asarray(index)
+        return Scenes(self.attributes[index], self.images[index])
 
 
 def draw_attributes(

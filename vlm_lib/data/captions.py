@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
 
 from vlm_lib.checks import check_one_of
-from vlm_lib.data.attributes import CELLS, COLOURS, EMPTY, SHAPES, SIZES
+from vlm_lib.data.attributes import CELLS, COLOURS, EMPTY, SHAPES, SIZES, Scenes
 from vlm_lib.training.seeds import stream
-
-if TYPE_CHECKING:
-    from vlm_lib.data.scenes import Scenes
 
 QUESTIONS = {
     "colour": "what colour is the {shape} ?",

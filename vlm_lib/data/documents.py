@@ -73,7 +73,7 @@ def interleaved(
     Raises: ValueError for n < 1, a range outside its bounds, an unknown split or caption, `objects` other than 1
     with short captions, a tokenizer without one of the four tokens. Chapter: 34_flamingo.
     """
-    check_at_least("n", n, 1)
+    n = check_at_least("n", n, 1)
     check_one_of("caption", caption, CAPTIONS)
     fewest, most = check_range("images_per_document", images_per_document, 1, MOST_IMAGES)
     if caption == "short" and objects not in (None, 1, (1, 1)):

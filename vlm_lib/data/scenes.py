@@ -5,8 +5,6 @@ Pictures are drawn by `sprites`, attributes by `attributes`, sentences by `capti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int8, UInt8
@@ -21,6 +19,7 @@ from vlm_lib.data.attributes import (
     SHAPES,
     SIZES,
     SPLITS,
+    Scenes,
     draw_attributes,
 )
 from vlm_lib.data.captions import (
@@ -54,30 +53,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Scenes:
-    """Pictures with the attributes they were drawn from.
-
-    attributes: (shape, colour, size) as indices into SHAPES, COLOURS and SIZES for the four cells in reading
-    order; -1 marks an empty cell. images: RGB, 0 .. 255.
-    """
-
-    attributes: Int8[np.ndarray, "n 4 3"]
-    images: UInt8[Tensor, "n 3 64 64"]
-
-    def __len__(self) -> int:
-        return len(self.attributes)
-
-    def __getitem__(self, index: slice | np.ndarray | list[int]) -> Scenes:
-        """A subset, by slice, index array or boolean array. Raises: TypeError for a single int (use i:i+1)."""
-        if isinstance(index, int | np.integer):
-            raise TypeError(
-                f"index: got the int {index}, expected a slice or an array, e.g. scenes[{index}:{index + 1}]"
-            )
-        index = index if isinstance(index, slice) else np.asarray(index)
-        return Scenes(self.attributes[index], self.images[index])
-
-
 def generate(n: int, seed: int, *, objects: int | tuple[int, int] = (1, 2), split: str = "train") -> Scenes:
     """Draw `n` scenes: the same seed gives the same scenes.
 
@@ -85,7 +60,7 @@ def generate(n: int, seed: int, *, objects: int | tuple[int, int] = (1, 2), spli
     split: "train" never shows a (colour, shape) pair of HELD_OUT, "held_out" shows nothing else, "all" shows any.
     Raises: ValueError for n < 1, objects outside 1 .. 4, an unknown split or a bad seed. Chapter: 01_worlds.
     """
-    check_at_least("n", n, 1)
+    n = check_at_least("n", n, 1)
     check_one_of("split", split, SPLITS)
     attributes = draw_attributes(
         n, stream(seed, f"scenes {split}"), objects=check_range("objects", objects, 1, CELLS), split=split

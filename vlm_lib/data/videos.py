@@ -7,6 +7,7 @@ of the task: temporal ordering in MERLOT (arXiv:2106.02636). Chapter: 33_merlot.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -75,8 +76,8 @@ def videos(
     Raises: ValueError for n < 1, frames outside 2 .. 16, an unknown split or narration, weights that do not name
     the four directions or are not finite, >= 0 and positive in sum. Chapter: 33_merlot.
     """
-    check_at_least("n", n, 1)
-    if not isinstance(frames, int) or frames not in range(2, MOST_FRAMES + 1):
+    n = check_at_least("n", n, 1)
+    if not isinstance(frames, numbers.Integral) or frames not in range(2, MOST_FRAMES + 1):
         raise ValueError(f"frames: got {frames!r}, expected an int within 2 .. {MOST_FRAMES}")
     check_one_of("split", split, SPLITS)
     check_one_of("narration", narration, tuple(NARRATIONS))

@@ -18,7 +18,7 @@ def recall_at_k(similarity: Float[Tensor, "queries candidates"], k: int = 1) -> 
     queries, candidates = similarity.shape
     if candidates < queries:
         raise ValueError(f"similarity has shape {[queries, candidates]}, expected a candidate for every query")
-    check_at_least("k", k, 1)
+    k = check_at_least("k", k, 1)
     if k > candidates:
         raise ValueError(f"k: got {k}, expected at most the {candidates} candidates")
     own = similarity.diagonal()[:, None]

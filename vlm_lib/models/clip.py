@@ -1,7 +1,11 @@
-"""A CLIP over the book's worlds: open_clip's model, pixels and sentences in, unit vectors out."""
+"""A CLIP over the book's worlds: open_clip's model, pixels and sentences in, unit vectors out.
+
+Source: CLIP, section 2 (arXiv 2103.00020). Chapter: 02_contrastive.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import open_clip
@@ -18,10 +22,7 @@ MAX_LOGIT_SCALE = 100  # CLIP, section 2.5: beyond it training was seen to becom
 
 
 class ContrastiveModel(nn.Module):
-    """`clip` with the preprocessing and the tokenizer that it was trained with.
-
-    Source: CLIP, section 2 (arXiv 2103.00020). Chapter: 02_contrastive.
-    """
+    """`clip` with the preprocessing and the tokenizer that it was trained with. Chapter: 02_contrastive."""
 
     def __init__(self, clip: open_clip.CLIP, tokenizer: PreTrainedTokenizerBase):
         super().__init__()
@@ -34,8 +35,13 @@ class ContrastiveModel(nn.Module):
 
     @property
     def logit_scale(self) -> Float[Tensor, ""]:
-        """1 / temperature, already exponentiated; at most 100."""
-        return self.clip.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE)
+        """1 / temperature, already exponentiated. Training keeps it below 100: see `clamp_logit_scale`."""
+        return self.clip.logit_scale.exp()
+
+    @property
+    def vision_width(self) -> int:
+        """The width of an image token, the last axis of `image_tokens`."""
+        return self.clip.visual.positional_embedding.shape[-1]
 
     @property
     def vision(self) -> VisionTokens:
@@ -60,6 +66,61 @@ class ContrastiveModel(nn.Module):
         Raises: ValueError for a bare string, no texts, or a text that is longer than the context.
         """
         return tokenize(texts, self.tokenizer, self.clip.context_length)
+
+
+@torch.no_grad()
+def clamp_logit_scale(log_scale: nn.Parameter) -> None:
+    """After an update, bring a learned logarithm of the scale back to log 100 if it is above. In place.
+
+    The parameter and not its use in the loss: a clamp in the forward pass has gradient 0 beyond its end, so that a
+    scale that once got there would never come back. Source: CLIP, section 2.5, and its figure 3, `t`. Chapter:
+    02_contrastive.
+    """
+    log_scale.clamp_(max=math.log(MAX_LOGIT_SCALE))
+
+
+def small_clip(
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    width: int = 96,
+    layers: int = 2,
+    text_width: int = 64,
+    text_layers: int = 2,
+    heads: int = 4,
+    dim: int = 64,
+    context: int = 24,
+) -> ContrastiveModel:
+    """An untrained CLIP for the book's pictures: a ViT over 4x4 tokens behind convolutions, a text transformer.
+
+    width, layers: the vision tower's; heads: both towers'; dim: of the space that images and texts share; context:
+    the longest text. The weights are drawn from torch's global generator. Chapter: 02_contrastive.
+    """
+    vision = {"image_size": 64, "patch_size": 16, "width": width, "layers": layers, "head_width": width // heads}
+    text = {"width": text_width, "layers": text_layers, "heads": heads}
+    text |= {"context_length": context, "vocab_size": len(tokenizer)}
+    # CLIP's default, the position of the largest id, holds only for a vocabulary that ends with <eos>
+    text |= {"pool_type": "eos", "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id}
+    clip = open_clip.CLIP(dim, vision, text)
+    clip.visual.conv1 = _stem(width)
+    return ContrastiveModel(clip, tokenizer)
+
+
+def _stem(width: int) -> nn.Sequential:
+    """Pixels [3 64 64] to [width 4 4], in place of ViT's own first layer, a linear map of 16x16 patches.
+
+    The linear map learns shapes more slowly here; three strided convolutions with batch norm do better for the
+    same time. Source: Xiao et al., Early Convolutions Help Transformers See Better (arXiv 2106.14881).
+    """
+    convolutions = (
+        (3, width // 3, 4, 4, 0),
+        (width // 3, 2 * width // 3, 3, 2, 1),
+        (2 * width // 3, width, 3, 2, 1),
+    )
+    layers: list[nn.Module] = []
+    for channels_in, channels_out, kernel, stride, padding in convolutions:
+        layers.append(nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False))
+        layers += [nn.BatchNorm2d(channels_out), nn.GELU()]
+    return nn.Sequential(*layers, nn.Conv2d(width, width, 1))
 
 
 class VisionTokens(nn.Module):

@@ -1,6 +1,7 @@
 """Training: the loop, its state on disk, the arithmetic it runs in, several datasets at once, and seeds.
 
-Chapters: 01_worlds, 34_flamingo. `training.seeds` stands below everything else: data may use it too.
+`training.seeds` and `training.progress` stand below everything else: data may use them too. Chapters: 01_worlds,
+34_flamingo.
 """
 
 from vlm_lib.training.checkpoint import History

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlm_lib.checks import check_at_least, check_one_of
-from vlm_lib.training import Weighted
+from vlm_lib.training.fit import Weighted
 
 KINDS = ("accumulated", "round_robin")
 EQUAL = ("updates", "examples")
@@ -59,7 +59,7 @@ class Mixture:
         """
         check_one_of("kind", kind, KINDS)
         check_one_of("equal", equal, EQUAL)
-        check_at_least("updates", updates, 1)
+        updates = check_at_least("updates", updates, 1)
         if kind == "accumulated":
             return self.accumulated, updates
         return self.round_robin, updates * (len(self.batches) if equal == "examples" else 1)

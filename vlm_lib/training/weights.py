@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,8 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from vlm_lib.cache import write_atomically
 
 CHECKSUM, METADATA = "vlm_lib.sha256", "vlm_lib.metadata"
 
@@ -33,10 +33,9 @@ def save_weights(
     """Write a module's state, or named tensors, with `metadata` (anything JSON can hold) to a safetensors file.
 
     Tensors that share memory (GPT-2's input and output embedding) are stored once. The file appears under its name
-    only when complete: a reader, or a run that follows a kill, finds the old file or the new one.
-    Raises: ValueError if there is nothing to save or `metadata` is not JSON.
+    only when complete (`write_atomically`). Raises: ValueError if there is nothing to save or `metadata` is not
+    JSON; OSError if the file cannot be written.
     """
-    path = Path(path)
     state = weights.state_dict() if isinstance(weights, nn.Module) else dict(weights)
     if not state:
         raise ValueError("weights: got no tensors, expected at least one")
@@ -46,18 +45,7 @@ def save_weights(
     except (TypeError, ValueError) as error:
         raise ValueError(f"metadata: {error}, expected what JSON can hold") from None
     content = safetensors.torch.save(unique, {METADATA: note, CHECKSUM: _checksum(unique, note)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    write_atomically(path, content)
 
 
 def load_weights(path: Path | str) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The zoo's small CLIPs: open_clip's model from a small configuration, trained on the scenes or on OpenMoji.
+"""The zoo's small CLIPs, trained on the scenes or on OpenMoji.
 
 Source: CLIP, section 2 (arXiv 2103.00020). Chapter: 02_contrastive.
 """
@@ -6,27 +6,25 @@ Source: CLIP, section 2 (arXiv 2103.00020). Chapter: 02_contrastive.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import open_clip
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vlm_lib.checks import check_one_of, check_seed
 from vlm_lib.data.tokenizer import world_tokenizer
 from vlm_lib.losses import contrastive_loss
-from vlm_lib.models.clip import ContrastiveModel
-from vlm_lib.training import fit
-from vlm_lib.training.checkpoint import History
-from vlm_lib.training.seeds import seed_everything, stream
+from vlm_lib.models.clip import ContrastiveModel, clamp_logit_scale, small_clip
+from vlm_lib.training import History, fit
+from vlm_lib.training.seeds import random_state_kept, seed_everything, stream
 from vlm_lib.zoo.clip_worlds import WORLDS, Pairs
-from vlm_lib.zoo.store import recipe_path, trained
+from vlm_lib.zoo.store import load_or_train, recipe_path
 
 
 @dataclass(frozen=True)
 class ClipRecipe:
-    """All that decides a small CLIP besides its data; `width` and `layers` are the vision tower's."""
+    """All that decides a small CLIP besides its data; the sizes, from `width` on, are those of `small_clip`."""
 
     world: str
     seed: int = 0
@@ -42,8 +40,10 @@ class ClipRecipe:
     heads: int = 4
     dim: int = 64
     context: int = 24
+    version: int = 2  # raised when the same recipe comes to give other weights: the training's code changed
 
 
+SIZES = ("width", "layers", "text_width", "text_layers", "heads", "dim", "context")
 RECIPES = {"scenes": ClipRecipe("scenes"), "openmoji": ClipRecipe("openmoji", steps=400, lr=1.5e-3)}
 
 
@@ -57,57 +57,31 @@ def tiny_clip(
     """A small CLIP of "scenes" or "openmoji": from the cache, or trained now and kept there; frozen, in eval mode.
 
     recipe: another set-up than the zoo's; it replaces `world` and `seed`. What training cost and what was
-    measured stands in the model's `.card`. Raises: ValueError for an unknown world or a bad seed. Chapter:
-    02_contrastive.
+    measured stands in the model's `.card`. The global random state is left as found. Raises: ValueError for an
+    unknown world or a bad seed. Chapter: 02_contrastive.
     """
     check_one_of("world", world, tuple(RECIPES))
-    check_seed(seed)
-    if recipe is None:
-        recipe = ClipRecipe(**(vars(RECIPES[world]) | {"seed": seed}))
+    recipe = recipe or replace(RECIPES[world], seed=check_seed(seed))
     chosen = WORLDS[recipe.world]
     model = build_clip(recipe).to(device)
-    model.card = trained(
+    model.card = load_or_train(
+        model,
         recipe_path("tiny-clip-" + recipe.world, recipe, chosen.fingerprint()),
         recipe,
-        model,
-        lambda model, checkpoint, title: train_clip(model, recipe, checkpoint=checkpoint, progress=title),
-        chosen.measure,
-        f"the small CLIP on {recipe.world}",
+        train=lambda checkpoint: train_clip(
+            model, recipe, checkpoint=checkpoint, progress=f"training the small CLIP on {recipe.world}, once"
+        ),
+        measure=lambda: chosen.measure(model),
     )
     return model
 
 
+@random_state_kept()
 def build_clip(recipe: ClipRecipe) -> ContrastiveModel:
-    """The untrained model of a recipe: a ViT over 4x4 tokens with a convolutional stem, and a text transformer.
-
-    A linear map of 16x16 patches, ViT's own first layer, learns shapes more slowly here; three strided
-    convolutions with batch norm do better for the same time. Source: Xiao et al., Early Convolutions Help
-    Transformers See Better (arXiv 2106.14881).
-    """
+    """The untrained model of a recipe; its seed decides the weights."""
     seed_everything(recipe.seed)
-    tokenizer = world_tokenizer()
-    vision = {"image_size": 64, "patch_size": 16, "width": recipe.width, "layers": recipe.layers}
-    text = {"width": recipe.text_width, "layers": recipe.text_layers, "heads": recipe.heads}
-    text |= {"context_length": recipe.context, "vocab_size": len(tokenizer)}
-    # CLIP's default, the position of the largest id, holds only for a vocabulary that ends with <eos>
-    text |= {"pool_type": "eos", "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id}
-    clip = open_clip.CLIP(recipe.dim, vision | {"head_width": recipe.width // recipe.heads}, text)
-    clip.visual.conv1 = _stem(recipe.width)
-    return ContrastiveModel(clip, tokenizer)
-
-
-def _stem(width: int) -> nn.Sequential:
-    """Pixels [3 64 64] to [width 4 4], in place of the linear map of patches."""
-    convolutions = (
-        (3, width // 3, 4, 4, 0),
-        (width // 3, 2 * width // 3, 3, 2, 1),
-        (2 * width // 3, width, 3, 2, 1),
-    )
-    layers: list[nn.Module] = []
-    for channels_in, channels_out, kernel, stride, padding in convolutions:
-        layers.append(nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False))
-        layers += [nn.BatchNorm2d(channels_out), nn.GELU()]
-    return nn.Sequential(*layers, nn.Conv2d(width, width, 1))
+    sizes = {name: getattr(recipe, name) for name in SIZES}
+    return small_clip(world_tokenizer(), **sizes)
 
 
 def train_clip(
@@ -127,6 +101,7 @@ def train_clip(
         lr=recipe.lr,
         warmup=min(recipe.warmup, recipe.steps - 1),
         seed=recipe.seed,
+        after_step=lambda model: clamp_logit_scale(model.clip.logit_scale),
         checkpoint=checkpoint,
         progress=progress,
     )
@@ -149,6 +124,7 @@ def clip_batches(
 
 
 def clip_loss(model: ContrastiveModel, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """The contrastive loss of a batch of `clip_batches`; pairs with equal labels are each other's partners."""
     images, ids, labels = batch
     texts = model.clip.encode_text(ids.to(model.device), normalize=True)
     return contrastive_loss(

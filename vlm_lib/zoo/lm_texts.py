@@ -27,11 +27,11 @@ def scene_documents(n: int, seed: int) -> list[str]:
     kinds = rng.permutation(n) % 4
     described = [f"{BOS} {text} {EOS}" for text in _descriptions(int((kinds < 2).sum()), seed, rng)]
     counts = rng.integers(1, MOST_IMAGES + 1, size=int((kinds == 2).sum()))
-    caption = iter(_captions(int(counts.sum()), seed + 1))
+    caption = iter(_captions(int(counts.sum()), _after(seed, 1)))
     interleaved = [
         " ".join([BOS, *(f"{IMAGE} {next(caption)} {EOC}" for _ in range(count)), EOS]) for count in counts
     ]
-    alone = [f"{BOS} {text} {EOS}" for text in _captions(int((kinds == 3).sum()), seed + 2)]
+    alone = [f"{BOS} {text} {EOS}" for text in _captions(int((kinds == 3).sum()), _after(seed, 2))]
     described = iter(described)
     queues = (described, described, iter(interleaved), iter(alone))
     return [next(queues[kind]) for kind in kinds]
@@ -54,12 +54,16 @@ def _descriptions(n: int, seed: int, rng: np.random.Generator) -> list[str]:
         return []
     drawn = scenes.generate(n, seed)
     first = scenes.captions(drawn)
-    follow = [scenes.captions(drawn, seed), scenes.statements(drawn, seed), scenes.statements(drawn, seed + 1)]
-    for k in (0, 1):
-        follow.append([ask(*pair) for pair in scenes.questions(drawn, seed + k)])
+    follow = [scenes.captions(drawn, seed)]
+    follow += [scenes.statements(drawn, _after(seed, k)) for k in (0, 1)]
+    follow += [[ask(*pair) for pair in scenes.questions(drawn, _after(seed, k))] for k in (0, 1)]
     order = rng.random((n, len(follow))).argsort(axis=1)
     return [" ".join([first[i], *(follow[k][i] for k in order[i])]) for i in range(n)]
 
 
 def _captions(n: int, seed: int) -> list[str]:
     return scenes.captions(scenes.generate(n, seed)) if n else []
+
+
+def _after(seed: int, k: int) -> int:
+    return (seed + k) % 2**32

