@@ -20,6 +20,7 @@ from pairs import ROOT, chapters, is_stale, recorded_hash
 from run_notebooks import execute
 
 from vlm_lib.bench.__main__ import device_name
+from vlm_lib.cache import write_atomically
 from vlm_lib.claims import load_records
 from vlm_lib.claims.verified import changed, compare, load_verified
 
@@ -48,13 +49,9 @@ def verify(chapter: Path, seeds_from: int) -> dict:
 
 
 def store(path: Path, chapter: str, entry: dict) -> None:
-    """Put one chapter's entry into the file, whole or not at all."""
+    """Put one chapter's entry into the file; those of the other chapters stay."""
     outcomes = load_verified(path) | {chapter: entry}
-    part = path.with_suffix(".json.part")
-    part.write_text(
-        json.dumps(dict(sorted(outcomes.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    part.replace(path)
+    write_atomically(path, json.dumps(dict(sorted(outcomes.items())), indent=1, ensure_ascii=False) + "\n")
 
 
 def summary(entry: dict) -> str:

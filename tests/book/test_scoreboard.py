@@ -1,5 +1,6 @@
 """The scoreboard page, built by Sphinx from a notebook with records."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from vlm_lib.claims import MIME, Claim, answer
+from vlm_lib.claims import MIME, Claim, answer, exact, theirs
+from vlm_lib.claims.verified import compare
 
 ROOT = Path(__file__).parents[2]
 CONF = f"""
@@ -21,78 +23,144 @@ suppress_warnings = ["mystnb.unknown_mime_type", "myst-nb.lexer", "app"]  # app:
 """
 
 
-def verdict(values):
-    claim = Claim("C17", "Last image wins", "accuracy", 0.1, ("image-blind",), chapter="34_flamingo")
-    for seed, value in enumerate(values):
-        claim.record("treatment", seed, value)
-        claim.record("control", seed, 0.5)
-        claim.record("image-blind", seed, 0.2)
-    return claim.verdict(seconds=1).record()
+def verdict(values, hypothesis="Last image wins", id="C17"):
+    claim = Claim(id, hypothesis, "accuracy", 0.1, chapter="34_flamingo", says="{effect} more of the words")
+    arms = {"treatment": lambda seed: values[seed], "control": lambda seed: 0.5}
+    return claim.measure(arms, range(3)).record()
 
 
-def build(folder, records):
-    """Build a book of a scoreboard and one chapter; returns the page and the warnings."""
+def records():
+    question = answer("Q14", "Which image?", "Phi counts tags.", True, {"n": 1}, chapter="34_flamingo")
+    fact = exact("C21", "`phi` never falls.", "So on 60 pages.", True, {"n": 60}, chapter="34_flamingo")
+    return [
+        verdict([0.9, 0.8, 0.4]),
+        question.record(),
+        verdict([0.9, 0.9, 0.8], "The tag decides", "Q14"),
+        fact.record(),
+    ]
+
+
+def notebook(records):
+    """A chapter with a section for each record; two of them share a heading, and one heading is not plain text."""
+    cells = [nbformat.v4.new_markdown_cell("# Flamingo")]
+    headings = ["## The *last* image: `phi`", "## Why?", "## Why?"]
+    for number, record in enumerate(records):
+        heading = headings[number] if number < len(headings) else "Only text."
+        output = nbformat.v4.new_output("display_data", {MIME: record, "text/plain": "shown"})
+        cells += [nbformat.v4.new_markdown_cell(heading), nbformat.v4.new_code_cell("1", outputs=[output])]
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.metadata["vlm_book"] = {"executed_from": "today"}
+    return made
+
+
+def build(folder, records, verified):
+    """Build a book of a scoreboard and one chapter; returns the two pages and the warnings."""
     (folder / "book").mkdir()
     (folder / "notebooks").mkdir()
-    shutil.copy(ROOT / "book" / "ledger.yml", folder / "book")
+    for name in ("ledger.yml", "evidence.yml"):
+        shutil.copy(ROOT / "book" / name, folder / "book")
+    (folder / "book" / "verify.json").write_text(json.dumps(verified))
     (folder / "conf.py").write_text(CONF)
     (folder / "index.md").write_text("# Book\n\n```{toctree}\nbook/scoreboard\nnotebooks/34_flamingo\n```\n")
     (folder / "book" / "scoreboard.md").write_text("# Scoreboard\n\n```{scoreboard}\n```\n")
-    outputs = [nbformat.v4.new_output("display_data", {MIME: record, "text/plain": "shown"}) for record in records]
-    cells = [nbformat.v4.new_markdown_cell("# Flamingo"), nbformat.v4.new_code_cell("1", outputs=outputs)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / "34_flamingo.ipynb")
+    nbformat.write(notebook(records), folder / "notebooks" / "34_flamingo.ipynb")
     with (folder / "warnings.txt").open("w") as warnings:
         Sphinx(folder, folder, folder / "out", folder / "out", "html", status=None, warning=warnings).build()
-    page = BeautifulSoup((folder / "out" / "book" / "scoreboard.html").read_text(), "html.parser")
-    return page, (folder / "warnings.txt").read_text()
-
-
-def row(page, id):
-    return next(row for row in page.select("table.scoreboard tbody tr") if row.td.get_text(strip=True) == id)
+    pages = (folder / "out" / f"{name}.html" for name in ("book/scoreboard", "notebooks/34_flamingo"))
+    page, chapter = (BeautifulSoup(path.read_text(), "html.parser") for path in pages)
+    return page, chapter, (folder / "warnings.txt").read_text()
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    question = answer("Q14", "Which image?", "Phi counts tags.", True, {"n": 1}, chapter="34_flamingo").record()
-    return build(tmp_path_factory.mktemp("board"), [verdict([0.9, 0.8, 0.4]), question])
+    fresh = [verdict([0.9, 0.8, 0.9]), verdict([0.7, 0.8, 0.9], "The tag decides", "Q14")]
+    entry = {
+        "date": "2026-11-27",
+        "device": "a laptop",
+        "seconds": 3,
+        "seeds_from": 10,
+        "executed_from": "yesterday",
+    }
+    verified = {"34_flamingo": entry | {"records": compare(records(), fresh)}}
+    return build(tmp_path_factory.mktemp("board"), records(), verified)
 
 
-def test_every_ledger_id_has_one_row(board):
-    page, warnings = board
+def item(page, id):
+    return next(card for card in page.select(".board-item") if card.strong.get_text(strip=True) == id)
+
+
+def words(node):
+    return " ".join(node.get_text(" ").split())
+
+
+def test_every_ledger_id_has_one_card_and_the_page_builds_without_a_warning(board):
+    page, _, warnings = board
     assert warnings == ""
-    ids = [row.td.get_text(strip=True) for row in page.select("table.scoreboard tbody tr")]
-    assert len(ids) == len(set(ids)) == 54
-    assert "2 of 54 settled: 1 answered, 1 inconclusive." in page.get_text()
+    ids = [card.strong.get_text(strip=True) for card in page.select(".board-item")]
+    assert len(ids) == len(set(ids)) >= 54
+    assert f"3 of {len(ids)} ids are settled, by 4 records." in words(page)
 
 
-def test_a_measured_row_shows_effect_seeds_threshold_and_baselines(board):
-    page, _ = board
-    measured = row(page, "C17")
-    assert measured.select_one(".verdict").get_text() == "inconclusive"
-    assert measured.a["href"] == "../notebooks/34_flamingo.html"
-    assert len(measured.select("svg[role=img] circle")) == 3
-    assert "effect of each seed +0.4, +0.3, −0.1" in measured.svg["aria-label"]
-    words = " ".join(measured.get_text().split())
-    for part in (
-        "Effect +0.2",
-        "from −0.1 to +0.4",
-        "in accuracy",
-        "2 of 3 seeds",
-        "threshold of +0.1",
-        "image-blind in 3",
-    ):
-        assert part in words
+def test_the_tiles_count_the_records_of_each_verdict(board):
+    page, *_ = board
+    tiles = {tile["data-verdict"]: int(tile.b.get_text()) for tile in page.select(".board-tiles button")}
+    ids = len(page.select(".board-item"))
+    assert tiles == {"holds": 1, "fails": 0, "inconclusive": 1, "exact": 1, "answered": 1, "open": ids - 3}
 
 
-def test_answered_and_open_rows(board):
-    page, _ = board
-    assert "Check passed: Phi counts tags." in row(page, "Q14").get_text()
-    open_row = row(page, "C01")
-    assert open_row.select_one(".verdict").get_text() == "open: not yet written"
-    assert open_row.a is None  # its chapter is not in this book
-    assert row(page, "C22").a is not None
+def test_a_measured_record_shows_effect_seeds_threshold_and_theirs(board):
+    measured = item(board[0], "C17")
+    assert measured.select_one(".vlm-badge").get_text() == "inconclusive"
+    assert len(measured.select("svg circle")) == 3
+    assert "Effect of each seed 0.4, 0.3, −0.1" in measured.select_one("[role=img]")["aria-label"]
+    for part in ("0.2 more of the words on average", "−0.1 to 0.4", "2 of 3 seeds", "threshold of 0.1"):
+        assert part in words(measured)
+    assert " ".join(theirs("C17").summary.split()) in words(measured)
+    assert theirs("C17").results[0]["where"] in words(measured)
 
 
-def test_records_that_disagree_are_a_warning(tmp_path):
-    _, warnings = build(tmp_path, [verdict([0.9, 0.8, 0.9]), verdict([0.5, 0.5, 0.5])])
+def test_a_question_shows_what_it_leans_on_beside_its_answer(board):
+    shown = [record["class"] for record in item(board[0], "Q14").select(".board-record")]
+    assert [name for classes in shown for name in classes if name.startswith("is-")] == ["is-answered", "is-holds"]
+    assert "Check passed: Phi counts tags." in words(item(board[0], "Q14"))
+    assert "The tag decides" in words(item(board[0], "Q14"))
+
+
+def test_an_exact_fact_shows_its_statement_and_check(board):
+    assert "exact phi never falls. Check passed: So on 60 pages." in words(item(board[0], "C21"))
+
+
+def test_each_record_leads_to_the_section_that_shows_it(board):
+    page, chapter, _ = board
+    for id, titles in {"C17": ["The last image: phi"], "Q14": ["Why?", "Why?"], "C21": ["Why?"]}.items():
+        for link, title in zip(item(page, id).select(".board-record a"), titles, strict=True):
+            address, anchor = link["href"].split("#")
+            assert address == "../notebooks/34_flamingo.html"
+            assert chapter.find(id=anchor).find(["h2", "h1"]).get_text().rstrip("¶#") == title
+            assert link.get_text() == f"34_flamingo: {title}"
+    anchors = [link["href"] for link in item(page, "Q14").select(".board-record a")]
+    assert len(set(anchors)) == 2  # two sections of one name are two places
+
+
+def test_chapters_that_are_not_written_are_folded_away(board):
+    page, *_ = board
+    assert item(page, "C01").find_parent("details") is not None
+    assert item(page, "C17").find_parent("details") is None
+    assert (
+        item(page, "C22").select_one(".vlm-badge").get_text() == "open"
+    )  # its chapter is there, its record is not
+
+
+def test_fresh_seeds_are_reported_with_date_and_device(board):
+    page, *_ = board
+    assert "With other seeds the verdict changes: holds" in words(item(page, "C17"))
+    assert "The same with other seeds" in words(item(page, "Q14"))
+    assert "1 of 2 verdicts came out the same." in words(page)
+    for part in ("changed: C17", "27 November 2026", "seeds from 10, a laptop", "Verified before the last run."):
+        assert part in words(page)
+
+
+def test_records_that_disagree_are_a_warning_and_no_verification_is_said_so(tmp_path):
+    page, _, warnings = build(tmp_path, [verdict([0.9, 0.8, 0.9]), verdict([0.5, 0.5, 0.5])], {})
     assert "C17: two records disagree" in warnings
+    assert "No verdict has been measured with other seeds yet" in words(page)

@@ -16,8 +16,8 @@ from vlm_lib.claims.seeds import seeds, spare_seeds
 __all__ = [
     "MIME",
     "Answer",
-    "Chapter",
     "Arms",
+    "Chapter",
     "Claim",
     "Exact",
     "LedgerItem",

@@ -11,6 +11,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+import yaml
+
 from vlm_lib.claims.words import number
 from vlm_lib.figures import html
 
@@ -78,6 +80,4 @@ def source(result: dict[str, Any]) -> str:
 
 @cache
 def _entries() -> dict[str, dict[str, Any]]:
-    import yaml  # here, so that a claim can be declared where no YAML reader is installed
-
     return yaml.safe_load(files("vlm_lib.claims").joinpath("evidence.yml").read_text(encoding="utf-8"))

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from vlm_lib.claims.declare import Claim
 from vlm_lib.claims.results import MIME
 
@@ -36,8 +38,6 @@ def promised(path: Path) -> list[str]:
     if path.suffix == ".ipynb":
         metadata = _notebook(path)["metadata"]
     else:
-        import yaml
-
         header = re.match(r"---\n(.*?)\n---\n", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         metadata = (yaml.safe_load(header[1]) if header else None) or {}
     return list(metadata.get("vlm", {}).get("ledger", []))
