@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from vlm_lib.claims import MIME, Claim, answer, exact, theirs
+from vlm_lib.claims import MIME, Claim, answer, exact, load_ledger, theirs
 from vlm_lib.claims.verified import compare
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,12 @@ def build(folder, records, verified):
 
 
 @pytest.fixture(scope="module")
-def board(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("board")
+
+
+@pytest.fixture(scope="module")
+def board(folder):
     fresh = [verdict([0.9, 0.8, 0.9]), verdict([0.7, 0.8, 0.9], "The tag decides", "Q14")]
     entry = {
         "date": "2026-11-27",
@@ -82,7 +87,7 @@ def board(tmp_path_factory):
         "executed_from": "yesterday",
     }
     verified = {"34_flamingo": entry | {"records": compare(records(), fresh)}}
-    return build(tmp_path_factory.mktemp("board"), records(), verified)
+    return build(folder, records(), verified)
 
 
 def item(page, id):
@@ -164,3 +169,50 @@ def test_records_that_disagree_are_a_warning_and_no_verification_is_said_so(tmp_
     page, _, warnings = build(tmp_path, [verdict([0.9, 0.8, 0.9]), verdict([0.5, 0.5, 0.5])], {})
     assert "C17: two records disagree" in warnings
     assert "No verdict has been measured with other seeds yet" in words(page)
+
+
+@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+def opened(request, browser, board, folder):
+    """The page at 400 px, and whether scripts run on it."""
+    context = browser.new_context(java_script_enabled=request.param, viewport={"width": 400, "height": 900})
+    page = context.new_page()
+    page.goto((folder / "out" / "book" / "scoreboard.html").as_uri())
+    yield page, request.param
+    context.close()
+
+
+@pytest.mark.browser
+def test_a_tile_shows_its_verdict_only_and_a_second_click_all_again(opened):
+    page, scripts = opened
+    everything = page.locator(".board-record:visible").count()
+    assert everything >= 4
+    tile = page.locator("button[data-verdict=holds]")
+    assert tile.is_enabled() == scripts
+    if scripts:
+        tile.click()
+        assert [r.get_attribute("class").split()[-1] for r in page.locator(".board-record:visible").all()] == [
+            "is-holds"
+        ]
+        assert page.locator(".board-choice [role=status]").inner_text() == "1 shown"
+        tile.click()
+        assert page.locator(".board-record:visible").count() == everything
+
+
+@pytest.mark.browser
+def test_a_part_and_the_open_ids_can_be_chosen(opened):
+    page, scripts = opened
+    assert page.locator("select").is_visible() == scripts
+    if scripts:
+        page.locator("select").select_option("Joint training")
+        page.locator("button[data-verdict=open]").click()
+        shown = page.locator(".board-item:visible strong").all_inner_texts()
+        ledger = load_ledger(ROOT / "book" / "ledger.yml").values()
+        assert shown == [item.id for item in ledger if item.part == "Joint training"]
+
+
+@pytest.mark.browser
+def test_nothing_sticks_out_of_a_narrow_page(opened):
+    page, _ = opened
+    outside = """() => [...document.querySelectorAll(".board *")].filter((n) => !n.closest(".vlm-scroll, style")
+      && n.getBoundingClientRect().right > innerWidth).map((n) => n.outerHTML.slice(0, 80))"""
+    assert page.evaluate(outside) == []

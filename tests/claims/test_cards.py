@@ -103,8 +103,8 @@ def test_alt_text_holds_every_number_that_is_drawn():
 
 def test_the_card_says_where_the_threshold_stands_and_judges_no_baseline():
     text = page(verdict()).get_text(" ")
-    assert "the mean of without − 20" in text
-    assert "to the left of the dashes" in text
+    assert "threshold: the control's mean − 20" in text
+    assert "left of the dashes" in text
     assert "For comparison: ideal 10." in text
     assert not re.search(r"lower is better|better than|\+8", text, re.IGNORECASE)
 

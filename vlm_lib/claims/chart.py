@@ -40,7 +40,8 @@ def dot_chart(record: Record) -> str:
     scale = Scale([threshold, *decides, *(value for values in record["arms"].values() for value in values)])
     line = _line(scale(threshold), 0, HEIGHT, "vlm-threshold")
 
-    rows = _row("", "", _strip(_text(scale(threshold), "threshold")), "mean")
+    anchor = "start" if float(scale(threshold)[:-1]) < 50 else "end"  # keeps the word inside the strip
+    rows = _row("", "", _strip(_text(scale(threshold), "threshold", anchor)), "mean")
     for arm, values in record["arms"].items():
         role = roles.get(arm, "baseline")
         strip = _strip(line + _dots(scale, values, record["seeds"], role))
@@ -51,10 +52,9 @@ def dot_chart(record: Record) -> str:
     rows += _row("", "", _axis(scale), "")
     return (
         f'<div class="vlm-chart" role="img" aria-label="{escape(alt(record))}">{rows}</div>'
-        f'<p class="vlm-dim">Across: {escape(record["metric"])}. Dots are seeds, bars their means, dashes the '
-        f"threshold: {escape(threshold_words(record))}. The last row shows each seed's own difference, from the "
-        f"mean of {escape(record['control'])} on; to the {'right' if sign > 0 else 'left'} of the dashes it "
-        f"speaks for the claim.</p>"
+        f'<p class="vlm-dim">Across: {escape(record["metric"])}. Dots are seeds, bars their means, and the dashes '
+        f"the threshold: {threshold_words(record)}. The last row starts each seed's own difference at the control's "
+        f"mean; {'right' if sign > 0 else 'left'} of the dashes it speaks for the claim.</p>"
     )
 
 
@@ -101,7 +101,11 @@ def _decision(record: Record, scale: Scale, zero: float, sign: int) -> str:
 
 
 def _axis(scale: Scale) -> str:
-    return _strip("".join(_text(scale(tick), number(tick)) for tick in scale.ticks()))
+    """Tick marks with their values under them."""
+    marks = ""
+    for tick in scale.ticks():
+        marks += _line(scale(tick), 0, 5, "vlm-zero") + _text(scale(tick), number(tick), "middle")
+    return _strip(marks)
 
 
 def _dots(scale: Scale, values: list[float], seeds: list[int], *kinds: str) -> str:
@@ -124,8 +128,5 @@ def _line(x: str, y1: float, y2: float, kind: str, x2: str | None = None) -> str
     return f'<line x1="{x}" x2="{x2 or x}" y1="{y1:g}" y2="{y2:g}" class="{kind}"/>'
 
 
-def _text(x: str, text: str) -> str:
-    """Centred at x, but kept inside the strip near its ends."""
-    at = float(x[:-1])
-    anchor = "start" if at < 12 else "end" if at > 88 else "middle"
-    return f'<text x="{x}" y="{HEIGHT / 2 + 4:g}" text-anchor="{anchor}">{text}</text>'
+def _text(x: str, text: str, anchor: str) -> str:
+    return f'<text x="{x}" y="{HEIGHT / 2 + 5:g}" text-anchor="{anchor}">{text}</text>'

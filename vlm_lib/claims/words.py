@@ -67,8 +67,8 @@ def threshold_words(record: Record) -> str:
     """Where the threshold lies on the metric's own axis."""
     step = record["threshold"] if record["higher_is_better"] else -record["threshold"]
     if not step:
-        return f"the mean of {record['control']}"
-    return f"the mean of {record['control']} {'+' if step > 0 else MINUS} {number(abs(step))}"
+        return "the control's mean"
+    return f"the control's mean {'+' if step > 0 else MINUS} {number(abs(step))}"
 
 
 def as_text(record: Record) -> str:
