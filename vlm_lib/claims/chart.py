@@ -53,8 +53,8 @@ def dot_chart(record: Record) -> str:
     return (
         f'<div class="vlm-chart" role="img" aria-label="{escape(alt(record))}">{rows}</div>'
         f'<p class="vlm-dim">Across: {escape(record["metric"])}. Dots are seeds, bars their means, and the dashes '
-        f"the threshold: {threshold_words(record)}. The last row starts each seed's own difference at the control's "
-        f"mean; {'right' if sign > 0 else 'left'} of the dashes it speaks for the claim.</p>"
+        f"the threshold: {threshold_words(record)}. The last row starts each seed's own difference at the "
+        f"control's mean; {'right' if sign > 0 else 'left'} of the dashes it speaks for the claim.</p>"
     )
 
 
