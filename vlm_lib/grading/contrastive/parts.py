@@ -1,8 +1,5 @@
 """What the checkers of sheet 02_contrastive share: cross-entropy in both directions, and what goes wrong."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -26,13 +23,3 @@ def overflowing(logits: Float[Tensor, "batch batch"], dim: int) -> Float[Tensor,
     """A softmax as it stands in the formula: exp(100) is more than float32 can hold, and inf / inf is NaN."""
     exp = logits.exp()
     return exp / exp.sum(dim, keepdim=True)
-
-
-def numbers_by_name(loss: Callable) -> Callable:
-    """The same loss, but a Python number that it returns becomes a phrase: one mistake, whatever its value."""
-
-    def run(*case) -> Any:
-        out = loss(*case)
-        return "a Python number" if isinstance(out, int | float) else out
-
-    return run
