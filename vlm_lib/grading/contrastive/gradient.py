@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vlm_lib.grading.contrastive.parts import both_directions, diagonal, overflowing
 from vlm_lib.grading.kit import Case, Mistake, Task
-from vlm_lib.grading.kit.watch import watch
+from vlm_lib.grading.kit.compare import attempt
 
 
 def _right(similarity: Tensor, scale: float) -> Tensor:
@@ -113,11 +113,11 @@ def gradient_cases(seed: int = 0) -> list[Case]:
 
 
 def no_autograd(answer: Callable) -> str | None:
-    """A message for an answer that has autograd record operations: it then saves tensors."""
+    """A message for an answer that has autograd record operations: it saves tensors, or fails as it must not."""
     saved = []
     recorder = torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(1) or x, lambda x: x)
-    watch(recorder, answer, gradient_cases()[0])
-    return BY_AUTOGRAD if saved else None
+    outcome = attempt(answer, gradient_cases()[0], recorder)
+    return BY_AUTOGRAD if saved or outcome.error is not None else None
 
 
 check_loss_gradient = Task(
