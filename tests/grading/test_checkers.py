@@ -43,7 +43,7 @@ def test_each_checker_has_its_task_and_each_task_its_checker_and_seed():
 
 @pytest.mark.parametrize(("name", "wrong", "message"), WAYS)
 def test_each_known_mistake_gets_its_own_diagnosis_and_no_other(name, wrong, message):
-    for seed in (0, 1, 2, TASKS[name].seed):
+    for seed in (0, 1, TASKS[name].seed):
         report = CHECKERS[name](wrong, seed=seed)
         assert not report.passed
         assert report.messages == (message,), f"seed {seed}"
@@ -124,7 +124,7 @@ def test_values_learned_by_heart_from_the_visible_inputs_fail_on_the_hidden_ones
     known = {str(case): check.right(*case) for case in check.cases(0)}
 
     def by_heart(*case):
-        return known[str(case)] if str(case) in known else check.placeholder(*case)
+        return known[str(case)] if str(case) in known else check.known["untouched"].wrong(*case)
 
     assert not check(by_heart, seed=TASKS[name].seed).passed
     if not (check.gradients or check.then or check.demands):

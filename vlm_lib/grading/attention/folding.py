@@ -27,24 +27,6 @@ def _right(
     return folded_attention(by_head, x, key_weight, value_weight, value_bias, None)
 
 
-def _scaled(factor: Callable[[int, int], float]) -> Callable:
-    """The right result for scores that are `factor(head_dim, heads)` times too large."""
-
-    def run(x, query, w_k, b_k, w_v, b_v, heads):
-        return _right(x, query * factor(query.shape[-1] // heads, heads), w_k, b_k, w_v, b_v, heads)
-
-    return run
-
-
-def _biased(factor: Callable[[int], float]) -> Callable:
-    """The right result with b_v `factor(tokens)` times."""
-
-    def run(x, query, w_k, b_k, w_v, b_v, heads):
-        return _right(x, query, w_k, b_k, w_v, factor(x.shape[1]) * b_v, heads)
-
-    return run
-
-
 def _weighed(weigh: Callable[[Tensor], Tensor]) -> Callable:
     """The right result but for the weights: `weigh` makes them from scores [batch heads queries tokens]."""
 
@@ -68,26 +50,6 @@ def _every_hth_row(x, query, w_k, b_k, w_v, b_v, heads):
     return out[..., order.argsort()]
 
 
-def _projecting(keys: bool, values: bool) -> Callable:
-    """The right result with keys, values or both formed for every token."""
-
-    def run(x, query, w_k, b_k, w_v, b_v, heads):
-        q, w_k, w_v = query.unflatten(-1, (heads, -1)), *(w.unflatten(0, (heads, -1)) for w in (w_k, w_v))
-        q = q / q.shape[-1] ** 0.5
-        if keys:
-            k = (x @ w_k.flatten(0, 1).T + b_k).unflatten(-1, (heads, -1))
-            weights = torch.einsum("qhe,bthe->bhqt", q, k).softmax(-1)
-        else:
-            weights = torch.einsum("qhc,btc->bhqt", torch.einsum("qhe,hec->qhc", q, w_k), x).softmax(-1)
-        if values:
-            v = (x @ w_v.flatten(0, 1).T + b_v).unflatten(-1, (heads, -1))
-            return torch.einsum("bhqt,bthe->bqhe", weights, v).flatten(2)
-        sums = torch.einsum("bhqt,btc->bhqc", weights, x)
-        return torch.einsum("bhqc,hec->bqhe", sums, w_v).flatten(2) + b_v
-
-    return run
-
-
 PROJECTS = (
     "Right, but it still projects every token: each costs {} with a whole weight matrix. "
     "W_k belongs to the query, W_v behind the weighted sum."
@@ -95,22 +57,25 @@ PROJECTS = (
 BOTH, ONE = PROJECTS.format("two products"), PROJECTS.format("one product")
 FOLDING_MISTAKES = {
     "no_scale": Mistake(
-        _scaled(lambda head_dim, heads: head_dim**0.5),
+        lambda x, query, *rest: _right(x, query * (query.shape[-1] / rest[-1]) ** 0.5, *rest),
         "You forgot the scale: with W_k folded into the query, scores are still divided by sqrt(head_dim).",
     ),
     "scale_model": Mistake(
-        _scaled(lambda head_dim, heads: heads**-0.5),
+        lambda x, query, *rest: _right(x, query / rest[-1] ** 0.5, *rest),
         "You scale by the square root of dim; the scores are those of a head, so it is head_dim's.",
     ),
     "bias_per_token": Mistake(
-        _biased(lambda tokens: tokens),
+        lambda x, query, w_k, b_k, w_v, b_v, heads: _right(x, query, w_k, b_k, w_v, x.shape[1] * b_v, heads),
         "You add b_v once for each token. The weights sum to 1, so it comes out of the weighted sum once.",
     ),
-    "no_value_bias": Mistake(_biased(lambda tokens: 0), "You forgot b_v. Only b_k drops out, in the softmax."),
+    "no_value_bias": Mistake(
+        lambda x, query, w_k, b_k, w_v, b_v, heads: _right(x, query, w_k, b_k, w_v, 0 * b_v, heads),
+        "You forgot b_v. Only b_k drops out, in the softmax.",
+    ),
     "one_head": Mistake(
         lambda *case: _right(*case[:-1], 1),
         "You mix the heads up: each head has rows of W_k and W_v of its own, and scores and weights of its own.",
-        also=(lambda *case: _scaled(lambda *_: case[-1] ** 0.5)(*case[:-1], 1),),
+        also=(lambda x, query, *rest: _right(x, query * rest[-1] ** 0.5, *rest[:-1], 1),),
     ),
     "every_hth_row": Mistake(
         _every_hth_row,
@@ -175,7 +140,6 @@ check_folded_pool = Task(
     name="folded pooling",
     asks="answer(x, query, key_weight, key_bias, value_weight, value_bias, heads) -> [batch queries dim]",
     right=_right,
-    placeholder=lambda x, query, *rest: x.new_zeros(len(x), *query.shape),
     mistakes=FOLDING_MISTAKES,
     # key_bias is left out: its gradient is 0 up to rounding, and no sum of rounding errors is right or wrong
     gradients=("x", "query", "key_weight", "value_weight", "value_bias"),

@@ -45,15 +45,6 @@ def _heads(one_head: Callable = _one_head, split: Callable = _split, merge: Call
 _right = _heads()
 
 
-def _scaled(factor: Callable[[int, int], float]) -> Callable:
-    """The right attention with scores that are `factor(head_dim, heads)` times too large."""
-
-    def run(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, heads: int) -> Tensor:
-        return _right(q * factor(q.shape[-1] // heads, heads), k, v, mask, heads)
-
-    return run
-
-
 def _softmax_over(dim: int, fill: float) -> Callable:
     def one_head(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
@@ -70,15 +61,15 @@ HEADS_MISTAKES = {
         for name in SINGLE_HEAD
     },
     "scale_model": Mistake(
-        _scaled(lambda head_dim, heads: heads**-0.5),
+        lambda q, k, v, mask, heads: _right(q / heads**0.5, k, v, mask, heads),
         "You scale by the square root of dim. A score is a sum over head_dim products, so head_dim sets its size.",
     ),
     "no_scale": Mistake(
-        _scaled(lambda head_dim, heads: head_dim**0.5),
+        lambda q, k, v, mask, heads: _right(q * (q.shape[-1] / heads) ** 0.5, k, v, mask, heads),
         "You forgot to divide the scores by the square root of head_dim.",
     ),
     "scale_no_root": Mistake(
-        _scaled(lambda head_dim, heads: head_dim**-0.5),
+        lambda q, k, v, mask, heads: _right(q / (q.shape[-1] / heads) ** 0.5, k, v, mask, heads),
         "You divide the scores by head_dim, not by its square root.",
     ),
     "reshaped": Mistake(
@@ -138,7 +129,6 @@ check_multi_head_attention = Task(
     name="multi-head attention",
     asks='answer(q, k, v, mask, heads) -> Float["batch queries dim"], mask True = may attend',
     right=_right,
-    placeholder=lambda q, k, v, mask, heads: torch.zeros_like(q),
     mistakes=HEADS_MISTAKES,
     gradients=("q", "k", "v"),
     cases=heads_cases,

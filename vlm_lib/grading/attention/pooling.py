@@ -27,11 +27,6 @@ def _softmax(x: Tensor, query: Tensor, valid: Tensor, fill: float) -> Tensor:
     return _sum(_scores(x, query).masked_fill(~valid, fill).softmax(1), x)
 
 
-def _zeroed(x: Tensor, query: Tensor, valid: Tensor) -> Tensor:
-    x = x * valid[:, :, None]
-    return _sum(_scores(x, query).softmax(1), x)
-
-
 POOLING_MISTAKES = {
     "includes_padding": Mistake(
         lambda x, query, valid: _sum(_scores(x, query).softmax(1), x),
@@ -43,7 +38,7 @@ POOLING_MISTAKES = {
         "after the softmax leaves weights that sum to less than 1. Mask the scores before it.",
     ),
     "zeroed_padding": Mistake(
-        _zeroed,
+        lambda x, query, valid: _sum(_scores(x * valid[:, :, None], query).softmax(1), x * valid[:, :, None]),
         "You set padding tokens to zero. They still have a score, 0, and so a share of the weight: with a zero "
         "query you divide by the padded length.",
     ),
@@ -104,7 +99,6 @@ check_attention_pool = Task(
     name="attention pooling",
     asks='answer(x, query, valid) -> Float["batch dim"]: an example of padding alone gives 0',
     right=_right,
-    placeholder=lambda x, query, valid: torch.zeros_like(x[:, 0]),
     mistakes=POOLING_MISTAKES,
     gradients=("x", "query"),
     gradient_mistakes={"nan_gradient": NAN_GRADIENT},

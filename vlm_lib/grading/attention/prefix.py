@@ -98,7 +98,6 @@ check_prefix_lm_mask = Task(
     name="prefix-LM mask",
     asks='answer(prefix_len: Int["batch"], seq) -> Bool["batch seq seq"]: True = may attend',
     right=prefix_lm_mask,
-    placeholder=lambda prefix_len, seq: torch.zeros(len(prefix_len), seq, seq, dtype=torch.bool),
     mistakes=PREFIX_MISTAKES,
     cases=prefix_cases,
     demands=[no_loop(lambda seq: (torch.tensor([2]), seq))],

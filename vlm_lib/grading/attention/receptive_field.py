@@ -102,7 +102,6 @@ check_receptive_field = Task(
     name="receptive field",
     asks='answer(mask, layers) -> Bool["seq seq"]: row i is True at each input that reaches position i',
     right=_reach,
-    placeholder=lambda mask, layers: torch.zeros_like(mask),
     mistakes=REACH_MISTAKES,
     cases=reach_cases,
     praise="one step of the mask, or none, in every layer, however many there are.",

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_lib.grading.contrastive.parts import both_directions, diagonal
+from vlm_lib.grading.contrastive.parts import both_directions, diagonal, mean_of_both, one_sided
 from vlm_lib.grading.kit import Case, Mistake, Task
 from vlm_lib.losses import contrastive_loss
 
@@ -28,18 +28,14 @@ def _share(allowed: Tensor) -> Tensor:
     return allowed.float() / allowed.sum(1, keepdim=True).clamp(min=1)
 
 
-def _mean(logits: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    return sum(both_directions(logits, target, reduction)) / 2
-
-
 def _on_target(wrong: Callable) -> Callable:
     """A mistake that spreads the target otherwise: `wrong` makes it of the matrix of equal labels."""
-    return lambda logits, labels: _mean(logits, wrong(_equal(labels)))
+    return lambda logits, labels: mean_of_both(logits, wrong(_equal(labels)))
 
 
 def _masked_out(logits: Tensor, labels: Tensor) -> Tensor:
     others = _equal(labels) & ~torch.eye(len(labels), dtype=torch.bool)
-    return _mean(logits.masked_fill(others, -torch.inf), diagonal(logits))
+    return mean_of_both(logits.masked_fill(others, -torch.inf), diagonal(logits))
 
 
 def _summed_probability(logits: Tensor, labels: Tensor) -> Tensor:
@@ -59,8 +55,9 @@ def _divergence(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 DUPLICATE_MISTAKES = {
+    **one_sided(lambda logits, labels: both_directions(logits, _share(_equal(labels)))),
     "diagonal_only": Mistake(
-        lambda logits, labels: _mean(logits, diagonal(logits)),
+        lambda logits, labels: mean_of_both(logits, diagonal(logits)),
         "Only the diagonal counts as right: a caption is still pushed away from the other images that it "
         "describes.",
     ),
@@ -108,22 +105,11 @@ DUPLICATE_MISTAKES = {
         "is right, but the value is not the loss: asked is the cross-entropy.",
     ),
     "labels_as_columns": Mistake(
-        lambda logits, labels: _mean(logits, labels),
+        lambda logits, labels: mean_of_both(logits, labels),
         "You use a label as the number of a column. Labels only say which pairs describe the same thing.",
     ),
-    "images_only": Mistake(
-        lambda logits, labels: both_directions(logits, _share(_equal(labels)))[0],
-        "Only images pick texts here. Texts must pick images too: the same loss on the transposed logits.",
-    ),
-    "texts_only": Mistake(
-        lambda logits, labels: both_directions(logits, _share(_equal(labels)))[1],
-        "Only texts pick images here. Images must pick texts too.",
-    ),
-    "two_directions_summed": Mistake(
-        lambda logits, labels: 2 * _right(logits, labels), "You add the two directions; take their mean."
-    ),
     "batch_summed": Mistake(
-        lambda logits, labels: _mean(logits, _share(_equal(labels)), reduction="sum"),
+        lambda logits, labels: mean_of_both(logits, _share(_equal(labels)), reduction="sum"),
         "You sum over the batch, so the loss grows with its size. Take the mean.",
     ),
 }
@@ -145,7 +131,6 @@ check_duplicates = Task(
     name="duplicate captions",
     asks='answer(logits: Float["batch batch"], labels: Int["batch"]) -> Float[""]: equal labels share the target',
     right=_right,
-    placeholder=lambda logits, labels: logits.new_zeros(()),
     mistakes=DUPLICATE_MISTAKES,
     gradients=("logits",),
     cases=duplicate_cases,

@@ -124,7 +124,6 @@ check_loss_gradient = Task(
     name="gradient of the loss",
     asks='answer(similarity: Float["batch batch"], scale: float) -> Float["batch batch"], without autograd',
     right=_right,
-    placeholder=lambda similarity, scale: torch.zeros_like(similarity),
     mistakes=GRADIENT_MISTAKES,
     cases=gradient_cases,
     demands=[no_autograd],

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_lib.grading.contrastive.parts import both_directions, diagonal, overflowing
+from vlm_lib.grading.contrastive.parts import both_directions, diagonal, mean_of_both, one_sided, overflowing
 from vlm_lib.grading.kit import Case, Mistake, Task
 from vlm_lib.losses import contrastive_loss
 
@@ -24,8 +24,7 @@ def _logits(x: Tensor, y: Tensor, factor: Tensor | float, dim: int = 1) -> Tenso
 
 
 def _mean(logits: Tensor, target: Tensor | None = None, reduction: str = "mean") -> Tensor:
-    image, text = both_directions(logits, diagonal(logits) if target is None else target, reduction)
-    return (image + text) / 2
+    return mean_of_both(logits, diagonal(logits) if target is None else target, reduction)
 
 
 def _from_logits(wrong: Callable) -> Callable:
@@ -39,20 +38,7 @@ def _picked(probability: Callable) -> Callable:
 
 
 LOSS_MISTAKES = {
-    "images_only": Mistake(
-        _from_logits(lambda z: both_directions(z, diagonal(z))[0]),
-        "Only images pick texts here (the softmax runs over the rows, perhaps twice). Texts must pick "
-        "images too: the same loss on the transposed logits.",
-    ),
-    "texts_only": Mistake(
-        _from_logits(lambda z: both_directions(z, diagonal(z))[1]),
-        "Only texts pick images here (the softmax runs down the columns, perhaps twice). Images must pick "
-        "texts too.",
-    ),
-    "two_directions_summed": Mistake(
-        _from_logits(lambda z: 2 * _mean(z)),
-        "You add the two directions (as CoCa does). CLIP takes their mean, half of that.",
-    ),
+    **one_sided(_from_logits(lambda z: both_directions(z, diagonal(z)))),
     "batch_summed": Mistake(
         _from_logits(lambda z: _mean(z, reduction="sum")),
         "You sum over the batch, so the loss grows with its size. Take the mean.",
@@ -149,7 +135,6 @@ check_clip_loss = Task(
     name="contrastive loss",
     asks='answer(image_features, text_features, log_scale) -> Float[""] for features [batch dim] of any length',
     right=_right,
-    placeholder=lambda x, y, t: x.new_zeros(()),
     mistakes=LOSS_MISTAKES,
     gradients=("image_features", "text_features", "log_scale"),
     gradient_mistakes=GRADIENT_MISTAKES,

@@ -131,7 +131,6 @@ check_recall = Task(
     name="recall@k",
     asks='answer(similarity: Float["images texts"], k: int) -> float: text i belongs to image i, and ties lose',
     right=_right,
-    placeholder=lambda similarity, k: 0.0,
     mistakes=RECALL_MISTAKES,
     then=[Look(TIE_MISTAKES, use=_luck, cases=lambda seed: [(seed,)])],
     cases=recall_cases,

@@ -5,6 +5,7 @@ Source: the running maximum and sum of Milakov and Gimelshein (arXiv 1805.02867)
 """
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import torch
@@ -42,29 +43,6 @@ def _running(
     return run
 
 
-def _first_shift(old: Tensor, new: Tensor) -> Tensor:
-    return new if old.ndim == 0 else old
-
-
-def _shared_shift(old: Tensor, new: Tensor) -> Tensor:
-    return torch.maximum(old, new.max()).expand_as(new)
-
-
-def _unshifted(blocks: Blocks) -> Tensor:
-    return sum(block.exp().sum(1) for block in blocks).log()
-
-
-def _last_block(blocks: Blocks) -> Tensor:
-    return list(blocks)[-1].logsumexp(1)
-
-
-def _from_zero(blocks: Blocks) -> Tensor:
-    running = torch.tensor(0.0)
-    for block in blocks:
-        running = torch.logaddexp(running, block.logsumexp(1))
-    return running
-
-
 def _two_passes(blocks: Blocks) -> Tensor:
     highest = torch.stack([block.amax(1) for block in blocks]).amax(0)
     total = sum(((block - highest[:, None]).exp().sum(1) for block in blocks), torch.tensor(0.0))
@@ -73,12 +51,12 @@ def _two_passes(blocks: Blocks) -> Tensor:
 
 STREAM_MISTAKES = {
     "no_shift": Mistake(
-        _unshifted,
+        lambda blocks: sum(block.exp().sum(1) for block in blocks).log(),
         "You take exp of the scores as they are: inf where they are large, and 0 where they are very negative, in "
         "float64 as well. Subtract each row's maximum first.",
     ),
     "first_shift": Mistake(
-        _running(_first_shift),
+        _running(lambda old, new: new if old.ndim == 0 else old),
         "You keep the maximum of the first block. A later block may lie far above it (inf) or be all that "
         "counts: update the maximum, and rescale what is summed so far.",
     ),
@@ -92,12 +70,12 @@ STREAM_MISTAKES = {
         "You rescale the wrong way round: the sum so far shrinks when the maximum grows, by exp(old - new).",
     ),
     "shared_shift": Mistake(
-        _running(_shared_shift),
+        _running(lambda old, new: torch.maximum(old, new.max()).expand_as(new)),
         "-inf: you use one maximum for all rows. In a row that lies far below it every exp is 0. Each row "
         "has its own.",
     ),
     "starts_at_zero": Mistake(
-        _from_zero,
+        lambda blocks: reduce(torch.logaddexp, (block.logsumexp(1) for block in blocks), torch.tensor(0.0)),
         "You start from 0 as if it were an empty sum, but a log-sum-exp of 0 holds one term, exp(0). The "
         "log of an empty sum is -inf.",
     ),
@@ -118,7 +96,10 @@ STREAM_MISTAKES = {
         _running(result=lambda highest, total: highest.exp() * total),
         "You return the sum of the exponentials; the log is missing.",
     ),
-    "last_block": Mistake(_last_block, "Only the last block counts: each block overwrites the ones before."),
+    "last_block": Mistake(
+        lambda blocks: list(blocks)[-1].logsumexp(1),
+        "Only the last block counts: each block overwrites the ones before.",
+    ),
     "blocks_added": Mistake(
         lambda blocks: sum(block.logsumexp(1) for block in blocks),
         "You add the blocks' log-sum-exps. The log of a sum is no sum of logs: add the exponentials.",

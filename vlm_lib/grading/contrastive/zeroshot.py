@@ -119,7 +119,6 @@ check_zero_shot = Task(
     "image_features is [images dim], prompt_features [classes prompts dim], neither is normalised",
     right=_right,
     use=_labels,
-    placeholder=lambda images, prompts: torch.zeros(len(images), dtype=torch.long),
     mistakes=ZERO_SHOT_MISTAKES,
     cases=zero_shot_cases,
     praise="each prompt counts alike, and each class has a vector of length 1.",

@@ -88,7 +88,6 @@ check_masked_attention = Task(
     name="masked attention",
     asks='answer(q, k, v, mask) -> Float["batch text dim"]: rows that may see nothing are 0, gradient included',
     right=_right_attention,
-    placeholder=lambda q, k, v, mask: torch.zeros_like(q),
     mistakes=ATTENTION_MISTAKES,
     gradients=("q", "k", "v"),
     gradient_mistakes={"nan_gradient": Mistake(_cleaned, NAN_GRADIENT, also=(_additive,))},

@@ -111,6 +111,7 @@ check_gated_residual = Task(
     a_class=True,
     right=_Gate,
     use=_output,
+    placeholder=None,
     mistakes=GATE_MISTAKES,
     then=[Look(CLOSED_MISTAKES, use=_gradient)],
     cases=gate_cases,

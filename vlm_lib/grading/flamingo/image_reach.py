@@ -67,7 +67,6 @@ check_image_reach = Task(
     name="image reach",
     asks="answer(is_image: list[bool], position) -> (images seen directly, reached only indirectly), two sets",
     right=_reach,
-    placeholder=lambda is_image, position: (set(), set()),
     mistakes=REACH_MISTAKES,
     cases=reach_cases,
     praise="the last image directly, all earlier ones through the tokens that saw them.",

@@ -14,36 +14,21 @@ Losses = Sequence[Callable[[], Tensor]]
 Optimizer = torch.optim.Optimizer
 
 
-def _right(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    optimizer.zero_grad()
+def _update(
+    optimizer: Optimizer, losses: Losses, weights: Sequence[float], clear: bool = True, steps: int = 1
+) -> None:
+    """One step on the weighted sum of all gradients; mistakes keep the old ones, or make 0 or 2 steps."""
+    if clear:
+        optimizer.zero_grad()
     for loss, weight in zip(losses, weights, strict=True):
         (weight * loss()).backward()
-    optimizer.step()
+    for _ in range(steps):
+        optimizer.step()
 
 
 def _round_robin(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
     for loss, weight in zip(losses, weights, strict=True):
-        _right(optimizer, [loss], [weight])
-
-
-def _last_only(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    _right(optimizer, losses[-1:], weights[-1:])
-
-
-def _stale(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    for loss, weight in zip(losses, weights, strict=True):
-        (weight * loss()).backward()
-    optimizer.step()
-
-
-def _no_step(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    for loss, weight in zip(losses, weights, strict=True):
-        (weight * loss()).backward()
-
-
-def _two_steps(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    _right(optimizer, losses, weights)
-    optimizer.step()
+        _update(optimizer, [loss], [weight])
 
 
 MIXTURE_MISTAKES = {
@@ -56,36 +41,43 @@ MIXTURE_MISTAKES = {
         "You stepped after every dataset (round-robin), and you forgot the weights.",
     ),
     "unweighted": Mistake(
-        lambda optimizer, losses, weights: _right(optimizer, losses, [1.0] * len(losses)),
+        lambda optimizer, losses, weights: _update(optimizer, losses, [1.0] * len(losses)),
         "You forgot the weights: every dataset counts the same.",
     ),
     "divided": Mistake(
-        lambda optimizer, losses, weights: _right(optimizer, losses, [w / len(losses) for w in weights]),
+        lambda optimizer, losses, weights: _update(optimizer, losses, [w / len(losses) for w in weights]),
         "You divided by the number of datasets; the sum is weighted, not averaged.",
     ),
     "mean": Mistake(
-        lambda optimizer, losses, weights: _right(optimizer, losses, [1 / len(losses)] * len(losses)),
+        lambda optimizer, losses, weights: _update(optimizer, losses, [1 / len(losses)] * len(losses)),
         "You took the plain mean over the datasets: their weights are missing, and the sum is not to be divided.",
     ),
     "normalised": Mistake(
-        lambda optimizer, losses, weights: _right(optimizer, losses, [w / sum(weights) for w in weights]),
+        lambda optimizer, losses, weights: _update(optimizer, losses, [w / sum(weights) for w in weights]),
         "You normalised the weights to add up to 1. The paper's do not, and they are used as they are.",
     ),
     "last_only": Mistake(
-        _last_only, "Only the last dataset counts: you clear the gradients between the datasets."
+        lambda optimizer, losses, weights: _update(optimizer, losses[-1:], weights[-1:]),
+        "Only the last dataset counts: you clear the gradients between the datasets.",
     ),
     "first_only": Mistake(
-        lambda optimizer, losses, weights: _right(optimizer, losses[:1], weights[:1]),
+        lambda optimizer, losses, weights: _update(optimizer, losses[:1], weights[:1]),
         "Only the first dataset counts.",
     ),
     "stale": Mistake(
-        _stale,
+        lambda optimizer, losses, weights: _update(optimizer, losses, weights, clear=False),
         "The first update is right, the second is not: it starts with the gradients of the first still there.",
     ),
-    "no_step": Mistake(_no_step, "The parameters do not move: the optimiser never makes its step."),
-    "two_steps": Mistake(_two_steps, "You make the same step twice."),
+    "no_step": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, weights, steps=0),
+        "The parameters do not move: the optimiser never makes its step.",
+    ),
+    "two_steps": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, weights, steps=2),
+        "You make the same step twice.",
+    ),
     "uphill": Mistake(
-        lambda optimizer, losses, weights: _right(optimizer, losses, [-w for w in weights]),
+        lambda optimizer, losses, weights: _update(optimizer, losses, [-w for w in weights]),
         "Your step goes uphill: the sign of the gradient is wrong.",
     ),
 }
@@ -112,8 +104,9 @@ def _train(step: Callable, targets: Tensor, weights: list[float], updates: int) 
 check_mixture_step = Task(
     name="mixture step",
     asks="answer(optimizer, losses, weights): one step on the weighted sum of all datasets' gradients",
-    right=_right,
+    right=_update,
     use=_train,
+    placeholder=None,
     mistakes=MIXTURE_MISTAKES,
     cases=mixture_cases,
     praise="one step along the weighted sum, with no gradient left over from the step before.",

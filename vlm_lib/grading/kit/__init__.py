@@ -54,7 +54,6 @@ captioning loss:
         name="captioning loss",
         asks='answer(logits: Float["batch seq vocab"], tokens: Int["batch seq"], is_text) -> Float[""]',
         right=_right,
-        placeholder=lambda logits, tokens, is_text: logits.new_zeros(()),
         mistakes=MISTAKES,
         gradients=("logits",),
         cases=_cases,
@@ -66,7 +65,7 @@ test cell of a sheet. Put the file into the folder of its chapter and the name i
 tests of all sheets take it from there, and try every mistake, nonsense, and the sheet's own solution and
 skeleton.
 
-What every task has for nothing: the untouched `placeholder` is named; so is an answer that cuts off the graph of
+What every task has for nothing: the untouched skeleton is named; so is an answer that cuts off the graph of
 one of its `gradients`, that returns a Python number where a gradient is due, a list for a tensor, floats for
 integers, another shape, None or NaN, that changes its input, or raises. Gradients, dtype, seed and warnings that
 a notebook has set do not reach the checker. What a task can ask for: `no_loop` and `own_work` as `demands`,
@@ -77,6 +76,6 @@ a further `Look`.
 from vlm_lib.grading.kit.compare import Case, Mistake
 from vlm_lib.grading.kit.demands import no_loop, own_work
 from vlm_lib.grading.kit.report import NotYet, Report
-from vlm_lib.grading.kit.task import Look, Task
+from vlm_lib.grading.kit.task import Look, Task, call
 
-__all__ = ["Case", "Look", "Mistake", "NotYet", "Report", "Task", "no_loop", "own_work"]
+__all__ = ["Case", "Look", "Mistake", "NotYet", "Report", "Task", "call", "no_loop", "own_work"]

@@ -79,7 +79,7 @@ def raised(error: BaseException) -> str:
     return f"It raised {type(error).__name__}: {error}"
 
 
-def _other_kind(outcome: Outcome, expected: Any) -> str | None:
+def _of_another_type(outcome: Outcome, expected: Any) -> str | None:
     """What to say about right values that are of another type than expected."""
     if isinstance(expected, Tensor) and not isinstance(outcome.returned, Tensor):
         return f"The values are right, but you return a {type(outcome.returned).__name__}, not a tensor."
@@ -111,7 +111,7 @@ def diagnose(
         messages.append("Your function changes its input in place; whoever calls it may need the input again.")
     wrong = [entry for entry in seen if entry[0].error is not None or not same(entry[0].value, entry[1])]
     if not wrong:
-        kinds = (_other_kind(outcome, value) for outcome, value, _ in seen)
+        kinds = (_of_another_type(outcome, value) for outcome, value, _ in seen)
         return messages + list(filter(None, kinds))[:1]
     messages += [
         mistake.message

@@ -14,7 +14,7 @@ from vlm_lib.grading.kit.compare import Case, Mistake, diagnose
 from vlm_lib.grading.kit.gradients import NOT_ITS_GRADIENT, cut_off, gradients
 from vlm_lib.grading.kit.report import Report
 from vlm_lib.grading.kit.state import own_state
-from vlm_lib.grading.kit.values import show
+from vlm_lib.grading.kit.values import nothing_like, show
 from vlm_lib.grading.kit.watch import AnswerRaised
 
 UNTOUCHED = "This is still the placeholder: nothing is computed yet."
@@ -66,12 +66,18 @@ def argument_names(use: Callable, right: Callable) -> list[str]:
     return [parameter.name for parameter in after] if named else list(inspect.signature(right).parameters)
 
 
-@dataclass(frozen=True)
+def zeros(right: Callable, *case) -> Any:
+    """What most skeletons return: zeros, False or empty sets in the form of the right answer."""
+    return nothing_like(right(*case))
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """What a checker knows, callable as the checker: `task(answer, seed=0) -> Report`.
 
     - name: what a report calls the task. asks: signature and rule, as the sheet states them.
-    - right: the right answer, with the sheet's names for its arguments. placeholder: the untouched skeleton.
+    - right: the right answer, with the sheet's names for its arguments.
+    - placeholder: what the untouched skeleton does; zeros in the right form if not given, None if it has no value.
     - mistakes: known wrong answers by name. cases: the arguments of all calls, drawn from a seed.
     - praise: what to say to a right answer.
     - use: how an answer is used on a case, where it is not simply called. apart: see `Look`.
@@ -88,7 +94,7 @@ class Task:
     mistakes: Mapping[str, Mistake]
     cases: Cases
     praise: str
-    placeholder: Callable | None = None
+    placeholder: Callable | None = zeros
     use: Callable = call
     apart: str | None = None
     a_class: bool = False
@@ -112,7 +118,8 @@ class Task:
     @property
     def looks(self) -> list[Look]:
         """All looks at an answer, in order: its values, their gradients, and what `then` holds."""
-        untouched = {"untouched": Mistake(self.placeholder, UNTOUCHED)} if self.placeholder else {}
+        placeholder = partial(zeros, self.right) if self.placeholder is zeros else self.placeholder
+        untouched = {"untouched": Mistake(placeholder, UNTOUCHED)} if placeholder else {}
         looks = [Look({**untouched, **self.mistakes}, self.use, apart=self.apart)]
         if self.gradients:
             names = argument_names(self.use, self.right)

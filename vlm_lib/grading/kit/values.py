@@ -35,6 +35,15 @@ def as_value(value: Any) -> Any:
     return set(value) if isinstance(value, frozenset) else value
 
 
+def nothing_like(value: Any) -> Any:
+    """Zeros, False or empty sets in the form of `value`."""
+    if isinstance(value, Tensor):
+        return torch.zeros_like(value)
+    if isinstance(value, tuple | list):
+        return type(value)(map(nothing_like, value))
+    return 0 * value if is_number(value) else type(value)()
+
+
 def is_number(value: Any) -> bool:
     """Whether `value` is a number of Python; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -51,8 +60,14 @@ def _same_numbers(found: Any, expected: Any) -> bool:
     return expected - room <= found <= expected + room  # an int too large for a float can still be compared
 
 
+def _in_the_form_of(expected: Any, found: Any) -> Any:
+    """A list of numbers, which has become a tensor, as a tuple again where a tuple is expected."""
+    return tuple(found) if isinstance(expected, tuple) and isinstance(found, Tensor) and found.ndim else found
+
+
 def same(found: Any, expected: Any) -> bool:
     """Equal values, whatever their dtype; NaN equals NaN."""
+    found = _in_the_form_of(expected, found)
     if is_number(found) or is_number(expected):
         return _same_numbers(found, expected)
     if isinstance(found, Tensor) and isinstance(expected, Tensor):
@@ -76,6 +91,14 @@ def kind(value: Tensor | bool | int | float) -> str:
     return "floating-point numbers" if dtype.is_floating_point else "integers"
 
 
+def _other_kind(found: Any, expected: Any) -> str | None:
+    """What to say about right values that are of another kind than expected."""
+    if kind(found) == kind(expected):
+        return None
+    how = " (/ makes floats of integers, // does not)" if kind(expected) == "integers" else ""
+    return f"the values are right, but they are {kind(found)}; expected {kind(expected)}{how}"
+
+
 def _first_wrong(found: Tensor, expected: Tensor) -> str:
     differs = ~torch.isclose(found.double(), expected.double(), equal_nan=True, **TOLERANCE)
     where = differs.nonzero()[0].tolist()
@@ -92,6 +115,7 @@ def difference(found: Any, expected: Any) -> str | None:
     if found is None and expected is not None:
         return "you return None (is a `return` missing?)"
     if isinstance(expected, tuple):
+        found = _in_the_form_of(expected, found)
         if not isinstance(found, tuple) or len(found) != len(expected):
             return f"you return {type(found).__name__}, expected {len(expected)} values"
         return next(filter(None, map(difference, found, expected)), None)
@@ -101,8 +125,7 @@ def difference(found: Any, expected: Any) -> str | None:
     if is_number(expected):
         if not same(found, expected):
             return f"you return {show(found)}"
-        wrong_kind = isinstance(expected, int) and kind(found) != "integers"
-        return f"the values are right, but they are {kind(found)}; expected integers" if wrong_kind else None
+        return _other_kind(found, expected) if isinstance(expected, int) else None
     if not isinstance(expected, Tensor):
         return None if same(found, expected) else f"you return {SHORT.repr(found)}"
     if not isinstance(found, Tensor):
@@ -113,9 +136,7 @@ def difference(found: Any, expected: Any) -> str | None:
         return "you return complex numbers"
     if not same(found, expected):
         return _first_wrong(found, expected)
-    if kind(found) != kind(expected):
-        return f"the values are right, but they are {kind(found)}; expected {kind(expected)}"
-    return None
+    return _other_kind(found, expected)
 
 
 def show(value: Any) -> str:
