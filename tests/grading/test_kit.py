@@ -198,6 +198,12 @@ def test_a_gradient_is_looked_at_once_the_values_are_right():
     assert "in y, the first wrong value" in message
 
 
+@pytest.mark.parametrize("wrong", [{"gradients": ("y",)}, {"apart": "y"}])
+def test_a_task_that_names_an_argument_it_does_not_have_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"'toy': got 'y', expected one of \['x'\]"):
+        task(double, VECTOR, **wrong)
+
+
 def test_a_further_look_has_its_own_use_and_mistakes():
     then = Look({"slow": Mistake(lambda x: 2 * x.abs(), "No sign.")}, use=lambda answer, x: answer(-x))
     check = task(double, VECTOR, then=[then])

@@ -1,7 +1,7 @@
 """Checker for what a mask costs: the pairs that it allows, then the multiply-adds of attention over them.
 
 Source: Vaswani et al. 2017, section 4 (arXiv 1706.03762), for the cost of attention; the masks of SimVLM, section
-3.1 (arXiv 2108.10904) and Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 03_attention.
+3.1 (arXiv 2108.10904) and Flamingo, section 2.3 (arXiv 2204.14198v2). Chapter: 03_attention.
 """
 
 from collections.abc import Callable

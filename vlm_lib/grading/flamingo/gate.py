@@ -1,6 +1,6 @@
 """Checker for the gated residual connection, a small module: what it gives, then whether its gate can learn.
 
-Source: Flamingo, section 2.1.2 (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.2 (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
 
 from collections.abc import Callable

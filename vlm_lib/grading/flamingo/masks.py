@@ -1,6 +1,6 @@
 """Checkers for which image a token sees: phi and the last-image mask.
 
-Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.3 (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
 
 import torch

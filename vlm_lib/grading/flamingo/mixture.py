@@ -1,6 +1,6 @@
 """Checker for one update from several datasets: the weighted sum of their gradients.
 
-Source: Flamingo, section 2.2 and ablation "round robin" (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.4, and the ablation "round robin" (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
 
 from collections.abc import Callable, Sequence

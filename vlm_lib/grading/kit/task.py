@@ -86,6 +86,8 @@ class Task:
       one of these arguments from it, are known. gradient_mistakes: other mistakes with the right values.
     - then: further looks, each once the ones before are content.
     - demands: what else a right answer must do, such as `no_loop`; each returns a message or None.
+
+    Raises: ValueError if `gradients` or `apart` names what is no argument.
     """
 
     name: str
@@ -104,6 +106,12 @@ class Task:
     demands: Sequence[Callable[[Callable], str | None]] = ()
 
     def __post_init__(self):
+        names = argument_names(self.use, self.right) if self.gradients or self.apart else []
+        for wanted in (*self.gradients, *([self.apart] if self.apart else [])):
+            if wanted not in names:
+                raise ValueError(
+                    f"gradients or apart of task {self.name!r}: got {wanted!r}, expected one of {names}"
+                )
         object.__setattr__(self, "__doc__", f"Check `{self.asks}`")  # what `check_phi?` shows in a notebook
 
     def __repr__(self) -> str:
@@ -147,6 +155,7 @@ class Task:
 
     def _demanded(self, answer: Callable) -> list[str]:
         try:
-            return [text for demand in self.demands if (text := demand(answer))][:1]
+            text = next(filter(None, (demand(answer) for demand in self.demands)), None)
+            return [text] if text else []
         except AnswerRaised as error:
             return [str(error)]
