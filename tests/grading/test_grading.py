@@ -1,178 +1,17 @@
-"""Checkers, on every mistake that they know; sheets that cannot be used; submissions before they are executed."""
+"""Sheets that cannot be used; submissions before they are executed."""
 
 import json
 import subprocess
 import sys
-import warnings
 
 import nbformat
 import pytest
-import torch
-from helpers.sheet_mistakes import NONSENSE, assert_answers_nonsense, assert_named, known
 
-from vlm_lib.attention.masks import image_index, last_image_mask
-from vlm_lib.grading import NotYet, flamingo
 from vlm_lib.grading.__main__ import main
-from vlm_lib.grading.flamingo import (
-    attention as flamingo_attention,
-)
-from vlm_lib.grading.flamingo import (
-    gate as flamingo_gate,
-)
-from vlm_lib.grading.flamingo import (
-    masks as flamingo_masks,
-)
-from vlm_lib.grading.flamingo import (
-    mixture as flamingo_mixture,
-)
-from vlm_lib.grading.flamingo import (
-    reach as flamingo_reach,
-)
 from vlm_lib.grading.intake import SubmissionError, collect, find_notebook, read_notebook, restore
-from vlm_lib.grading.kit.compare import Mistake, diagnose, show
 from vlm_lib.grading.scores import Result
 from vlm_lib.grading.sheet import SheetError, read_sheet
 from vlm_lib.grading.written import student_report
-
-ATTENTION_TABLE = flamingo_attention.ATTENTION_MISTAKES + flamingo_attention.GRADIENT_MISTAKES
-GATE_TABLE = flamingo_gate.GATE_MISTAKES + flamingo_gate.CLOSED_MISTAKES
-TABLES = [
-    (flamingo.check_phi, flamingo_masks.PHI_MISTAKES),
-    (flamingo.check_last_image_mask, flamingo_masks.MASK_MISTAKES),
-    (flamingo.check_masked_attention, ATTENTION_TABLE),
-    (flamingo.check_gated_residual, GATE_TABLE),
-    (flamingo.check_mixture_step, flamingo_mixture.MIXTURE_MISTAKES),
-    (flamingo.check_reach, flamingo_reach.REACH_MISTAKES),
-]
-CHECKERS = [check for check, _ in TABLES]
-
-
-def cumsum(is_image):
-    return is_image.cumsum(dim=1)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 3401])
-@pytest.mark.parametrize(("check", "mistake"), known(TABLES))
-def test_each_known_mistake_gets_its_own_diagnosis_and_no_other(check, mistake, seed):
-    assert_named(check, mistake, seed)
-
-
-def test_the_messages_of_one_checker_tell_its_mistakes_apart():
-    for check, table in TABLES:
-        names = [mistake.name for mistake in table]
-        assert len(set(names)) == len(names), check.__name__
-    assert len({mistake.message for mistake in ATTENTION_TABLE}) == len(ATTENTION_TABLE) - 1  # two ways to one NaN
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-@NONSENSE
-def test_nonsense_gets_a_message_and_never_an_error_of_the_checker(check, answer):
-    assert_answers_nonsense(check, answer)
-
-
-def test_an_error_of_the_answer_is_quoted_with_the_input_that_raised_it():
-    (message,) = flamingo.check_phi(lambda is_image: is_image.no_such_method()).messages
-    assert "AttributeError" in message
-    assert "is_image = [[" in message
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (torch.tensor(0.12345), "0.123"),
-        (torch.tensor([0.5, -2.0]), "[0.5, -2.0]"),
-        (torch.tensor([[0.1, 0.2], [0.3, 0.4]]), "[[0.1, 0.2], [0.3, 0.4]]"),
-        (torch.tensor([[True, False]]), "[[1, 0]]"),
-        (torch.zeros(5), "a tensor of shape [5]"),
-    ],
-)
-def test_arguments_of_any_shape_are_shown_as_a_reader_would_write_them(value, text):
-    assert show(value) == text
-
-
-def test_right_values_of_a_wrong_kind_are_told_apart_from_wrong_values():
-    assert "floating-point" in flamingo.check_phi(lambda tags: cumsum(tags).float()).messages[0]
-    assert "not a tensor" in flamingo.check_phi(lambda tags: cumsum(tags).tolist()).messages[0]
-    mask = flamingo.check_last_image_mask(lambda *case: last_image_mask(*case).long())
-    assert "expected booleans" in mask.messages[0]
-
-
-def test_an_answer_that_changes_its_input_is_told_so():
-    def in_place(q, k, v, mask):
-        out = flamingo_attention._right_attention(q, k, v, mask)
-        mask.fill_(True)
-        return out
-
-    assert "changes its input" in flamingo.check_masked_attention(in_place).messages[0]
-
-
-def loop_with_items(is_image):
-    phi = torch.zeros_like(is_image, dtype=torch.long)
-    for row in range(is_image.shape[0]):
-        for at in range(is_image.shape[1]):
-            phi[row, at] = is_image[row, : at + 1].sum()
-    return phi
-
-
-def loop_over_lists(is_image):
-    rows = [[sum(row[: at + 1]) for at in range(len(row))] for row in is_image.tolist()]
-    return torch.tensor(rows)
-
-
-def test_a_right_phi_by_a_loop_over_positions_is_noticed():
-    assert "loop over positions" in flamingo.check_phi(loop_with_items).messages[0]
-    assert "`tolist`" in flamingo.check_phi(loop_over_lists).messages[0]
-    assert flamingo.check_phi(cumsum).passed
-
-
-def test_answers_learned_by_heart_from_the_visible_inputs_fail_on_the_hidden_ones():
-    known = {str(case[0].tolist()): image_index(case[0]) for case in flamingo_masks.phi_cases(seed=0)}
-    outcome = flamingo.check_phi(
-        lambda tags: known.get(str(tags.tolist()), torch.zeros_like(tags).long()), seed=3401
-    )
-    assert not outcome.passed
-
-
-def test_nothing_reaches_stderr_where_nbgrader_would_count_it_as_a_failure(capsys):
-    def noisy(is_image):
-        warnings.warn("deprecated", stacklevel=1)
-        print("working", file=sys.stderr)
-        return cumsum(is_image)
-
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        assert flamingo.check_phi(noisy).passed
-    assert seen == []
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    assert "working" in captured.out
-
-
-def test_a_phi_for_one_size_of_batch_only_is_told_so():
-    def fixed(is_image):
-        if is_image.shape[1] > 9:
-            raise RuntimeError("too long for me")
-        return cumsum(is_image)
-
-    assert "too long for me" in flamingo.check_phi(fixed).messages[0]
-
-
-def test_require_prints_what_is_right_and_raises_what_is_not(capsys):
-    flamingo.check_phi(cumsum).require()
-    assert capsys.readouterr().out.startswith("phi: right")
-    with pytest.raises(NotYet, match="starts at 1") as raised:
-        flamingo.check_phi(lambda tags: cumsum(tags) + 1).require()
-    assert raised.value._render_traceback_() == [str(raised.value)]
-
-
-def test_a_new_mistake_is_one_entry():
-    table = [Mistake("doubled", lambda x: 4 * x, "You double twice.")]
-    cases = [(torch.tensor([1, 2]),)]
-    report = diagnose("double", lambda x: x * 4, lambda x: 2 * x, table, cases, names=["x"], praise="fine")
-    assert report.messages == ("You double twice.",)
-    report = diagnose("double", lambda x: x * 5, lambda x: 2 * x, table, cases, names=["x"], praise="fine")
-    assert "x = [1, 2]" in report.messages[0]
-    assert "the first wrong value, at [0], is 5" in report.messages[0]
 
 
 def sheet_file(folder, cells):

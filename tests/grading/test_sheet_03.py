@@ -18,7 +18,7 @@ KEEPS_KEYS = """def folded_pool(x, query, key_weight, key_bias, value_weight, va
     k, v = split(x @ key_weight.T + key_bias), split(x @ value_weight.T + value_bias)
     weights = (split(query) @ k.transpose(-2, -1) / k.shape[-1] ** 0.5).softmax(-1)
     return (weights @ v).transpose(1, 2).flatten(2)"""
-NO_RESIDUAL = """def reach(mask, layers):
+NO_RESIDUAL = """def receptive_field(mask, layers):
     return torch.linalg.matrix_power(mask.double(), layers) > 0"""
 PREFIX_SEES_ALL = """def prefix_lm_mask(prefix_len, seq):
     at = torch.arange(seq)

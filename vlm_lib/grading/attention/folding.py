@@ -9,38 +9,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake
-from vlm_lib.grading.kit.gradients import NO_GRADIENT, diagnose_both_ways
-from vlm_lib.grading.kit.operations import multiply_adds
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
+from vlm_lib.grading.kit.watch import multiply_adds
 from vlm_lib.kernels.folded_pooling import folded_attention
 
-# x [batch tokens context_dim], query [queries dim], W_k [dim context_dim], b_k [dim], W_v, b_v, heads
-NAMES = ["x", "query", "key_weight", "key_bias", "value_weight", "value_bias", "heads"]
-# b_k is left out: its gradient is 0 up to rounding, and no sum of rounding errors is right or wrong
-LEARNED = [0, 1, 2, 4, 5]
 
-
-def _right(x: Tensor, query: Tensor, w_k: Tensor, b_k: Tensor, w_v: Tensor, b_v: Tensor, heads: int) -> Tensor:
-    return folded_attention(query.unflatten(-1, (heads, -1)).transpose(0, 1), x, w_k, w_v, b_v, None)
-
-
-def _scaled(factor: Callable[[int, int], float]) -> Callable:
-    """The right result for scores that are `factor(head_dim, heads)` times too large."""
-
-    def run(x, query, w_k, b_k, w_v, b_v, heads):
-        return _right(x, query * factor(query.shape[-1] // heads, heads), w_k, b_k, w_v, b_v, heads)
-
-    return run
-
-
-def _biased(factor: Callable[[int], float]) -> Callable:
-    """The right result with b_v `factor(tokens)` times."""
-
-    def run(x, query, w_k, b_k, w_v, b_v, heads):
-        return _right(x, query, w_k, b_k, w_v, factor(x.shape[1]) * b_v, heads)
-
-    return run
+def _right(
+    x: Tensor,
+    query: Tensor,
+    key_weight: Tensor,
+    key_bias: Tensor,
+    value_weight: Tensor,
+    value_bias: Tensor,
+    heads: int,
+) -> Tensor:
+    by_head = query.unflatten(-1, (heads, -1)).transpose(0, 1)
+    return folded_attention(by_head, x, key_weight, value_weight, value_bias, None)
 
 
 def _weighed(weigh: Callable[[Tensor], Tensor]) -> Callable:
@@ -66,84 +50,57 @@ def _every_hth_row(x, query, w_k, b_k, w_v, b_v, heads):
     return out[..., order.argsort()]
 
 
-def _projecting(keys: bool, values: bool) -> Callable:
-    """The right result with keys, values or both formed for every token."""
-
-    def run(x, query, w_k, b_k, w_v, b_v, heads):
-        q, w_k, w_v = query.unflatten(-1, (heads, -1)), *(w.unflatten(0, (heads, -1)) for w in (w_k, w_v))
-        q = q / q.shape[-1] ** 0.5
-        if keys:
-            k = (x @ w_k.flatten(0, 1).T + b_k).unflatten(-1, (heads, -1))
-            weights = torch.einsum("qhe,bthe->bhqt", q, k).softmax(-1)
-        else:
-            weights = torch.einsum("qhc,btc->bhqt", torch.einsum("qhe,hec->qhc", q, w_k), x).softmax(-1)
-        if values:
-            v = (x @ w_v.flatten(0, 1).T + b_v).unflatten(-1, (heads, -1))
-            return torch.einsum("bhqt,bthe->bqhe", weights, v).flatten(2)
-        sums = torch.einsum("bhqt,btc->bhqc", weights, x)
-        return torch.einsum("bhqc,hec->bqhe", sums, w_v).flatten(2) + b_v
-
-    return run
-
-
 PROJECTS = (
     "Right, but it still projects every token: each costs {} with a whole weight matrix. "
     "W_k belongs to the query, W_v behind the weighted sum."
 )
 BOTH, ONE = PROJECTS.format("two products"), PROJECTS.format("one product")
-MIXED = "You mix the heads up: each head has rows of W_k and W_v of its own, and scores and weights of its own."
-FOLDING_MISTAKES = (
-    Mistake("untouched", lambda x, query, *rest: x.new_zeros(len(x), *query.shape), UNTOUCHED),
-    Mistake(
-        "no_scale",
-        _scaled(lambda head_dim, heads: head_dim**0.5),
+FOLDING_MISTAKES = {
+    "no_scale": Mistake(
+        lambda x, query, *rest: _right(x, query * (query.shape[-1] / rest[-1]) ** 0.5, *rest),
         "You forgot the scale: with W_k folded into the query, scores are still divided by sqrt(head_dim).",
     ),
-    Mistake(
-        "scale_model",
-        _scaled(lambda head_dim, heads: heads**-0.5),
+    "scale_model": Mistake(
+        lambda x, query, *rest: _right(x, query / rest[-1] ** 0.5, *rest),
         "You scale by the square root of dim; the scores are those of a head, so it is head_dim's.",
     ),
-    Mistake(
-        "bias_per_token",
-        _biased(lambda tokens: tokens),
+    "bias_per_token": Mistake(
+        lambda x, query, w_k, b_k, w_v, b_v, heads: _right(x, query, w_k, b_k, w_v, x.shape[1] * b_v, heads),
         "You add b_v once for each token. The weights sum to 1, so it comes out of the weighted sum once.",
     ),
-    Mistake("no_value_bias", _biased(lambda tokens: 0), "You forgot b_v. Only b_k drops out, in the softmax."),
-    Mistake("one_head", lambda *case: _right(*case[:-1], 1), MIXED),
-    Mistake("one_head_scaled", lambda *case: _scaled(lambda *_: case[-1] ** 0.5)(*case[:-1], 1), MIXED),
-    Mistake(
-        "every_hth_row",
+    "no_value_bias": Mistake(
+        lambda x, query, w_k, b_k, w_v, b_v, heads: _right(x, query, w_k, b_k, w_v, 0 * b_v, heads),
+        "You forgot b_v. Only b_k drops out, in the softmax.",
+    ),
+    "one_head": Mistake(
+        lambda *case: _right(*case[:-1], 1),
+        "You mix the heads up: each head has rows of W_k and W_v of its own, and scores and weights of its own.",
+        also=(lambda x, query, *rest: _right(x, query * rest[-1] ** 0.5, *rest[:-1], 1),),
+    ),
+    "every_hth_row": Mistake(
         _every_hth_row,
         "Your heads take every heads-th row of the weights. The first head owns the first head_dim rows.",
     ),
-    Mistake(
-        "swapped",
+    "swapped": Mistake(
         _swapped,
         "The heads are right, but at the end queries and heads change places: bring the head next to head_dim, "
         "then merge the two.",
     ),
-    Mistake(
-        "mean",
+    "mean": Mistake(
         _weighed(lambda scores: torch.zeros_like(scores).softmax(-1)),
         "You take the mean of the tokens: the queries have no say.",
     ),
-    Mistake(
-        "no_softmax", _weighed(lambda scores: scores), "The softmax is missing: you weigh by the bare scores."
+    "no_softmax": Mistake(
+        _weighed(lambda scores: scores), "The softmax is missing: you weigh by the bare scores."
     ),
-    Mistake(
-        "softmax_over_queries",
+    "softmax_over_queries": Mistake(
         _weighed(lambda scores: scores.softmax(-2)),
         "Your softmax runs over the queries. Each query spreads a weight of 1 over the tokens.",
     ),
-)
-FOLDING_GRADIENT_MISTAKES = (
-    Mistake("detached", lambda *case: _right(*case).detach(), NO_GRADIENT),
-    Mistake(
-        "frozen_fold",
-        lambda x, query, w_k, *rest: _right(x, query.detach(), w_k.detach(), *rest),
-        "The result is right, but the folded query is cut off from the graph: query and W_k would never learn.",
-    ),
+}
+FROZEN_FOLD = Mistake(
+    lambda x, query, w_k, *rest: _right(x, query.detach(), w_k.detach(), *rest),
+    "The result is right, but the folded query is cut off from the graph: query and W_k would never learn.",
 )
 
 
@@ -172,24 +129,22 @@ def projections_per_token(answer: Callable) -> float:
     return more / (many[0].shape[0] * (64 - 32) * many[2].numel())
 
 
-def check_folded_pool(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(x, query, key_weight, key_bias, value_weight, value_bias, heads)`, [batch queries dim].
-
-    Values, gradients in x, query, W_k, W_v and b_v, and that no token is projected to a key or a value.
-    """
-    task = "folded pooling"
-    tables = FOLDING_MISTAKES, FOLDING_GRADIENT_MISTAKES
-    praise = "the same result and gradients, and no token is projected."
-    report = diagnose_both_ways(
-        task, answer, _right, *tables, folding_cases(seed), leaves=LEARNED, names=NAMES, praise=praise
-    )
-    if not report.passed:
-        return report
-    try:
-        cost = projections_per_token(answer)
-    except Exception as error:  # the answer's own, with other sizes than before
-        return Report(task, False, (f"It raised {type(error).__name__}: {error} with 32 or 64 tokens.",))
+def no_projection(answer: Callable) -> str | None:
+    """A message for an answer that projects every token to a key or a value."""
+    cost = projections_per_token(answer)
     # folded, a token costs 2 heads x queries x context_dim: a sixth of one projection at these sizes
-    if cost < 0.75:
-        return report
-    return Report(task, False, (BOTH if cost > 1.5 else ONE,))
+    return None if cost < 0.75 else BOTH if cost > 1.5 else ONE
+
+
+check_folded_pool = Task(
+    name="folded pooling",
+    asks="answer(x, query, key_weight, key_bias, value_weight, value_bias, heads) -> [batch queries dim]",
+    right=_right,
+    mistakes=FOLDING_MISTAKES,
+    # key_bias is left out: its gradient is 0 up to rounding, and no sum of rounding errors is right or wrong
+    gradients=("x", "query", "key_weight", "value_weight", "value_bias"),
+    gradient_mistakes={"frozen_fold": FROZEN_FOLD},
+    cases=folding_cases,
+    demands=[no_projection],
+    praise="the same result and gradients, and no token is projected.",
+)

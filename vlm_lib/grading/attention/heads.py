@@ -10,9 +10,7 @@ from torch import Tensor
 
 from vlm_lib.attention import masked_attention
 from vlm_lib.grading.flamingo.attention import ATTENTION_MISTAKES
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake
-from vlm_lib.grading.kit.gradients import NO_GRADIENT, diagnose_both_ways
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 
 def _split(x: Tensor, heads: int) -> Tensor:
@@ -47,15 +45,6 @@ def _heads(one_head: Callable = _one_head, split: Callable = _split, merge: Call
 _right = _heads()
 
 
-def _scaled(factor: Callable[[int, int], float]) -> Callable:
-    """The right attention with scores that are `factor(head_dim, heads)` times too large."""
-
-    def run(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, heads: int) -> Tensor:
-        return _right(q * factor(q.shape[-1] // heads, heads), k, v, mask, heads)
-
-    return run
-
-
 def _softmax_over(dim: int, fill: float) -> Callable:
     def one_head(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
@@ -66,64 +55,55 @@ def _softmax_over(dim: int, fill: float) -> Callable:
 
 # Mistakes of a single head, which sheet 34 knows already.
 SINGLE_HEAD = ("no_mask", "mask_after_softmax", "score_zero", "inverted")
-RESHAPED = (
-    "You split the heads by reshaping [batch seq dim] to [batch heads seq head_dim] at once. That deals out whole "
-    "positions: a head then holds a stretch of the sequence. Give dim two axes first, then transpose."
-)
-OVER_HEADS = (
-    "Your softmax runs over the heads: they share one weight between them. Each head has its own over the keys."
-)
-HEADS_MISTAKES = (
-    Mistake("untouched", lambda q, k, v, mask, heads: torch.zeros_like(q), UNTOUCHED),
-    *(
-        Mistake(known.name, _heads(known.wrong), known.message)
-        for known in ATTENTION_MISTAKES
-        if known.name in SINGLE_HEAD
-    ),
-    Mistake(
-        "scale_model",
-        _scaled(lambda head_dim, heads: heads**-0.5),
+HEADS_MISTAKES = {
+    **{
+        name: Mistake(_heads(ATTENTION_MISTAKES[name].wrong), ATTENTION_MISTAKES[name].message)
+        for name in SINGLE_HEAD
+    },
+    "scale_model": Mistake(
+        lambda q, k, v, mask, heads: _right(q / heads**0.5, k, v, mask, heads),
         "You scale by the square root of dim. A score is a sum over head_dim products, so head_dim sets its size.",
     ),
-    Mistake(
-        "no_scale",
-        _scaled(lambda head_dim, heads: head_dim**0.5),
+    "no_scale": Mistake(
+        lambda q, k, v, mask, heads: _right(q * (q.shape[-1] / heads) ** 0.5, k, v, mask, heads),
         "You forgot to divide the scores by the square root of head_dim.",
     ),
-    Mistake(
-        "scale_no_root",
-        _scaled(lambda head_dim, heads: head_dim**-0.5),
+    "scale_no_root": Mistake(
+        lambda q, k, v, mask, heads: _right(q / (q.shape[-1] / heads) ** 0.5, k, v, mask, heads),
         "You divide the scores by head_dim, not by its square root.",
     ),
-    Mistake("reshaped", _heads(split=_reshape_split, merge=_reshape_merge), RESHAPED),
-    Mistake("reshaped_merged_right", _heads(split=_reshape_split), RESHAPED),
-    Mistake(
-        "merged_by_reshape",
+    "reshaped": Mistake(
+        _heads(split=_reshape_split, merge=_reshape_merge),
+        "You split the heads by reshaping [batch seq dim] to [batch heads seq head_dim] at once. That deals out "
+        "whole positions: a head then holds a stretch of the sequence. Give dim two axes first, then transpose.",
+        also=(_heads(split=_reshape_split),),
+    ),
+    "merged_by_reshape": Mistake(
         _heads(merge=_reshape_merge),
         "The heads are right, but you merge them by reshaping at once: positions mix. Transpose back first.",
     ),
-    Mistake(
-        "every_hth_column",
+    "every_hth_column": Mistake(
         _heads(
             split=lambda x, heads: x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2),
             merge=lambda x: x.permute(0, 2, 3, 1).flatten(2),
         ),
         "Your heads take every heads-th column. The first head owns the first head_dim columns.",
     ),
-    Mistake(
-        "one_head",
+    "one_head": Mistake(
         lambda q, k, v, mask, heads: _right(q, k, v, mask, 1),
         "You compute one head of full width: each head has to have weights of its own.",
     ),
-    Mistake(
-        "softmax_over_queries",
+    "softmax_over_queries": Mistake(
         _softmax_over(-2, -torch.inf),
         "Your softmax runs over the queries. Each query spreads a weight of 1 over the keys, the last axis.",
     ),
-    Mistake("softmax_over_heads", _softmax_over(1, -torch.inf), OVER_HEADS),
-    Mistake("softmax_over_heads_finite", _softmax_over(1, -1e9), OVER_HEADS),
-)
-HEADS_GRADIENT_MISTAKES = (Mistake("detached", lambda *case: _right(*case).detach(), NO_GRADIENT),)
+    "softmax_over_heads": Mistake(
+        _softmax_over(1, -torch.inf),
+        "Your softmax runs over the heads: they share one weight between them. Each head has its own over the "
+        "keys.",
+        also=(_softmax_over(1, -1e9),),
+    ),
+}
 
 
 def _mask(rng: torch.Generator, rows: int, columns: int) -> Tensor:
@@ -145,19 +125,12 @@ def heads_cases(seed: int = 0) -> list[Case]:
     return cases
 
 
-def check_multi_head_attention(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(q, k, v, mask, heads) -> Float["batch queries dim"]`, values and gradients.
-
-    q is [batch queries dim], k and v [batch keys dim], mask Bool [batch queries keys], True = may attend.
-    """
-    return diagnose_both_ways(
-        "multi-head attention",
-        answer,
-        _right,
-        HEADS_MISTAKES,
-        HEADS_GRADIENT_MISTAKES,
-        heads_cases(seed),
-        leaves=range(3),
-        names=["q", "k", "v", "mask", "heads"],
-        praise="heads, scale and mask agree, forward and backward.",
-    )
+check_multi_head_attention = Task(
+    name="multi-head attention",
+    asks='answer(q, k, v, mask, heads) -> Float["batch queries dim"], mask True = may attend',
+    right=_right,
+    mistakes=HEADS_MISTAKES,
+    gradients=("q", "k", "v"),
+    cases=heads_cases,
+    praise="heads, scale and mask agree, forward and backward.",
+)

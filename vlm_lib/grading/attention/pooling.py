@@ -3,15 +3,11 @@
 Source: Set Transformer, section 3.2 (arXiv 1810.00825), for pooling by attention. Chapter: 03_attention.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from vlm_lib.attention import masked_attention
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake
-from vlm_lib.grading.kit.gradients import NO_GRADIENT, diagnose_both_ways
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 
 def _right(x: Tensor, query: Tensor, valid: Tensor) -> Tensor:
@@ -31,84 +27,62 @@ def _softmax(x: Tensor, query: Tensor, valid: Tensor, fill: float) -> Tensor:
     return _sum(_scores(x, query).masked_fill(~valid, fill).softmax(1), x)
 
 
-def _zeroed(x: Tensor, query: Tensor, valid: Tensor) -> Tensor:
-    x = x * valid[:, :, None]
-    return _sum(_scores(x, query).softmax(1), x)
-
-
-POOLING_MISTAKES = (
-    Mistake("untouched", lambda x, query, valid: torch.zeros_like(x[:, 0]), UNTOUCHED),
-    Mistake(
-        "includes_padding",
+POOLING_MISTAKES = {
+    "includes_padding": Mistake(
         lambda x, query, valid: _sum(_scores(x, query).softmax(1), x),
         "You include the padding: tokens that are not valid still take part.",
     ),
-    Mistake(
-        "padded_length",
+    "padded_length": Mistake(
         lambda x, query, valid: _sum(_scores(x, query).softmax(1) * valid, x),
         "You divide by the padded length: with a zero query every weight is 1 / tokens, and leaving padding out "
         "after the softmax leaves weights that sum to less than 1. Mask the scores before it.",
     ),
-    Mistake(
-        "zeroed_padding",
-        _zeroed,
+    "zeroed_padding": Mistake(
+        lambda x, query, valid: _sum(_scores(x * valid[:, :, None], query).softmax(1), x * valid[:, :, None]),
         "You set padding tokens to zero. They still have a score, 0, and so a share of the weight: with a zero "
         "query you divide by the padded length.",
     ),
-    Mistake(
-        "nan_rows",
+    "nan_rows": Mistake(
         lambda x, query, valid: _softmax(x, query, valid, -torch.inf),
         "NaN where every token is padding: a softmax over nothing is 0/0. With nothing to pool the result is 0.",
     ),
-    Mistake(
-        "mean_rows",
+    "mean_rows": Mistake(
         lambda x, query, valid: _softmax(x, query, valid, -1e9),
         "Where every token is padding you return the mean of the padding: equally low scores make equal weights. "
         "The result must be 0.",
     ),
-    Mistake(
-        "always_mean",
+    "always_mean": Mistake(
         lambda x, query, valid: _right(x, 0 * query, valid),
         "You return the mean of the valid tokens whatever the query is. That is right for a zero query only.",
     ),
-    Mistake(
-        "always_mean_nan",
+    "always_mean_nan": Mistake(
         lambda x, query, valid: _sum(valid, x) / valid.sum(dim=1, keepdim=True),
         "You return the mean of the valid tokens whatever the query is, and NaN where there is none.",
     ),
-    Mistake(
-        "mean_of_all",
+    "mean_of_all": Mistake(
         lambda x, query, valid: x.mean(dim=1),
         "You return the mean of all tokens, padding included, whatever the query is.",
     ),
-    Mistake(
-        "mean_padded_length",
+    "mean_padded_length": Mistake(
         lambda x, query, valid: _sum(valid, x) / x.shape[1],
         "You divide the sum of the valid tokens by the padded length, whatever the query is.",
     ),
-    Mistake(
-        "inverted",
+    "inverted": Mistake(
         lambda x, query, valid: _right(x, query, ~valid),
         "You pool the padding: valid is True for the tokens that count.",
     ),
-    Mistake(
-        "no_scale",
+    "no_scale": Mistake(
         lambda x, query, valid: _right(x, query * x.shape[-1] ** 0.5, valid),
         "You forgot to divide the scores by the square root of dim.",
     ),
-    Mistake(
-        "scale_no_root",
+    "scale_no_root": Mistake(
         lambda x, query, valid: _right(x, query / x.shape[-1] ** 0.5, valid),
         "You divide the scores by dim, not by its square root.",
     ),
-)
-POOLING_GRADIENT_MISTAKES = (
-    Mistake("detached", lambda *case: _right(*case).detach(), NO_GRADIENT),
-    Mistake(
-        "nan_gradient",
-        lambda x, query, valid: _softmax(x, query, valid, -torch.inf).nan_to_num(0.0),
-        "The result is right, but the gradient is NaN: replacing NaN afterwards hides it on the way forward only.",
-    ),
+}
+NAN_GRADIENT = Mistake(
+    lambda x, query, valid: _softmax(x, query, valid, -torch.inf).nan_to_num(0.0),
+    "The result is right, but the gradient is NaN: replacing NaN afterwards hides it on the way forward only.",
 )
 
 
@@ -121,19 +95,13 @@ def pooling_cases(seed: int = 0) -> list[Case]:
     return [(x, torch.zeros(5), valid), (x, 2 * query, valid), (x[:2], query, scattered)]
 
 
-def check_attention_pool(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(x, query, valid) -> Float["batch dim"]`: x is keys and values, values and gradients count.
-
-    x is [batch tokens dim], query [dim], valid Bool [batch tokens]. An example of padding alone gives 0.
-    """
-    return diagnose_both_ways(
-        "attention pooling",
-        answer,
-        _right,
-        POOLING_MISTAKES,
-        POOLING_GRADIENT_MISTAKES,
-        pooling_cases(seed),
-        leaves=range(2),
-        names=["x", "query", "valid"],
-        praise="a zero query gives the mean of the valid tokens, any other leans towards what it asks for.",
-    )
+check_attention_pool = Task(
+    name="attention pooling",
+    asks='answer(x, query, valid) -> Float["batch dim"]: an example of padding alone gives 0',
+    right=_right,
+    mistakes=POOLING_MISTAKES,
+    gradients=("x", "query"),
+    gradient_mistakes={"nan_gradient": NAN_GRADIENT},
+    cases=pooling_cases,
+    praise="a zero query gives the mean of the valid tokens, any other leans towards what it asks for.",
+)

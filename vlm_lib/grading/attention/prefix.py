@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from vlm_lib.attention.masks import prefix_lm_mask
-from vlm_lib.grading.kit.calls import loop_over_positions
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task, no_loop
 
 
 def _by_rule(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable:
@@ -30,79 +28,63 @@ def _with_length(change: Callable[[Tensor, int], Tensor]) -> Callable:
     return lambda prefix_len, seq: prefix_lm_mask(change(prefix_len, seq), seq)
 
 
-PREFIX_MISTAKES = (
-    Mistake("untouched", _by_rule(lambda i, j, length: torch.zeros_like(i, dtype=torch.bool)), UNTOUCHED),
-    Mistake(
-        "causal",
+PREFIX_MISTAKES = {
+    "causal": Mistake(
         _by_rule(lambda i, j, length: j <= i),
         "Your mask is causal in the prefix as well. There every position sees the whole prefix, both ways.",
     ),
-    Mistake(
-        "prefix_sees_all",
+    "prefix_sees_all": Mistake(
         _by_rule(lambda i, j, length: (j <= i) | (i < length)),
         "Your prefix rows see the whole sequence, so the text leaks into the prefix. They end where it ends.",
     ),
-    Mistake(
-        "one_more",
+    "one_more": Mistake(
         _with_length(lambda length, seq: (length + 1).clamp(max=seq)),
         "Off by one: your prefix is a position too long. It holds positions 0 to prefix_len - 1.",
     ),
-    Mistake(
-        "one_less",
+    "one_less": Mistake(
         _with_length(lambda length, seq: (length - 1).clamp(min=0)),
         "Off by one: your prefix is a position too short. It holds positions 0 to prefix_len - 1.",
     ),
-    Mistake(
-        "first_length",
+    "first_length": Mistake(
         _with_length(lambda length, seq: length[:1].expand_as(length)),
         "You use the prefix length of the first example for the whole batch.",
     ),
-    Mistake(
-        "longest",
+    "longest": Mistake(
         _with_length(lambda length, seq: length.max().expand_as(length)),
         "You use the longest prefix of the batch for every example.",
     ),
-    Mistake(
-        "blind_text",
+    "blind_text": Mistake(
         _by_rule(lambda i, j, length: (j <= i) & (j >= length) | (i < length) & (j < length)),
         "Your text does not see the prefix: whatever the image says is lost to it.",
     ),
-    Mistake(
-        "prefix_alone",
+    "prefix_alone": Mistake(
         _by_rule(lambda i, j, length: (i < length) & (j < length)),
         "Your mask has the prefix only: the rows of the text see nothing.",
     ),
-    Mistake(
-        "no_earlier_text",
+    "no_earlier_text": Mistake(
         _by_rule(lambda i, j, length: j < length),
         "Your text sees the prefix but no text, not even itself: the causal part is missing.",
     ),
-    Mistake(
-        "not_itself",
+    "not_itself": Mistake(
         _by_rule(lambda i, j, length: (j < i) | (j < length)),
         "Your text positions do not see themselves: causal means at or before.",
     ),
-    Mistake(
-        "both_ways",
+    "both_ways": Mistake(
         _by_rule(lambda i, j, length: torch.ones_like(i, dtype=torch.bool)),
         "Every position sees every other. After the prefix, a position sees nothing that comes later.",
     ),
-    Mistake(
-        "transposed",
+    "transposed": Mistake(
         _by_rule(lambda i, j, length: (i <= j) | (i < length)),
         "Rows and columns are exchanged: a row says what its position may see.",
     ),
-    Mistake(
-        "inverted",
-        _by_rule(lambda i, j, length: (j > i) & (j >= length)),
-        "Your mask is inverted: True means 'may attend'.",
+    "inverted": Mistake(
+        _by_rule(lambda i, j, length: (j > i) & (j >= length)), "Your mask is inverted: True means 'may attend'."
     ),
-    Mistake(
-        "additive",
+    "additive": Mistake(
         _by_rule(lambda i, j, length: torch.zeros(i.shape).masked_fill((j > i) & (j >= length), -torch.inf)),
         "You return what is added to the scores, 0 and -inf. The mask is boolean: True means 'may attend'.",
     ),
-)
+}
 
 
 def prefix_cases(seed: int = 0) -> list[Case]:
@@ -112,10 +94,12 @@ def prefix_cases(seed: int = 0) -> list[Case]:
     return [(drawn, 7), (torch.tensor([3, 0, 5]), 5), (torch.tensor([2]), 4)]
 
 
-def check_prefix_lm_mask(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(prefix_len: Int["batch"], seq) -> Bool["batch seq seq"]`, without a loop over positions."""
-    task, names, cases = "prefix-LM mask", ["prefix_len", "seq"], prefix_cases(seed)
-    praise = "both ways inside each prefix, causal after it."
-    report = diagnose(task, answer, prefix_lm_mask, PREFIX_MISTAKES, cases, names=names, praise=praise)
-    loops = loop_over_positions(answer, lambda seq: (torch.tensor([2]), seq)) if report.passed else None
-    return Report(task, False, (loops,)) if loops else report
+check_prefix_lm_mask = Task(
+    name="prefix-LM mask",
+    asks='answer(prefix_len: Int["batch"], seq) -> Bool["batch seq seq"]: True = may attend',
+    right=prefix_lm_mask,
+    mistakes=PREFIX_MISTAKES,
+    cases=prefix_cases,
+    demands=[no_loop(lambda seq: (torch.tensor([2]), seq))],
+    praise="both ways inside each prefix, causal after it.",
+)

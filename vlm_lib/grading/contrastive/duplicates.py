@@ -10,10 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_lib.grading.contrastive.parts import both_directions, diagonal, numbers_by_name
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake
-from vlm_lib.grading.kit.gradients import NO_GRADIENT, diagnose_both_ways
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.contrastive.parts import both_directions, diagonal, mean_of_both, one_sided
+from vlm_lib.grading.kit import Case, Mistake, Task
 from vlm_lib.losses import contrastive_loss
 
 
@@ -30,18 +28,14 @@ def _share(allowed: Tensor) -> Tensor:
     return allowed.float() / allowed.sum(1, keepdim=True).clamp(min=1)
 
 
-def _mean(logits: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    return sum(both_directions(logits, target, reduction)) / 2
-
-
 def _on_target(wrong: Callable) -> Callable:
     """A mistake that spreads the target otherwise: `wrong` makes it of the matrix of equal labels."""
-    return lambda logits, labels: _mean(logits, wrong(_equal(labels)))
+    return lambda logits, labels: mean_of_both(logits, wrong(_equal(labels)))
 
 
 def _masked_out(logits: Tensor, labels: Tensor) -> Tensor:
     others = _equal(labels) & ~torch.eye(len(labels), dtype=torch.bool)
-    return _mean(logits.masked_fill(others, -torch.inf), diagonal(logits))
+    return mean_of_both(logits.masked_fill(others, -torch.inf), diagonal(logits))
 
 
 def _summed_probability(logits: Tensor, labels: Tensor) -> Tensor:
@@ -60,98 +54,65 @@ def _divergence(logits: Tensor, labels: Tensor) -> Tensor:
     return sum(F.kl_div(z.log_softmax(1), target, reduction="batchmean") for z in (logits, logits.T)) / 2
 
 
-DUPLICATE_MISTAKES = (
-    Mistake("untouched", lambda logits, labels: logits.new_zeros(()), UNTOUCHED),
-    Mistake(
-        "diagonal_only",
-        lambda logits, labels: _mean(logits, diagonal(logits)),
+DUPLICATE_MISTAKES = {
+    **one_sided(lambda logits, labels: both_directions(logits, _share(_equal(labels)))),
+    "diagonal_only": Mistake(
+        lambda logits, labels: mean_of_both(logits, diagonal(logits)),
         "Only the diagonal counts as right: a caption is still pushed away from the other images that it "
         "describes.",
     ),
-    Mistake(
-        "masked_out",
+    "masked_out": Mistake(
         _masked_out,
         "You take the duplicates out of the softmax. That stops the push but loses a right pair: let them "
         "share the target.",
     ),
-    Mistake(
-        "not_shared",
+    "not_shared": Mistake(
         _on_target(Tensor.float),
         "The rows of your target do not add up to 1: an image with three right texts counts three times. "
         "Divide each row by its number of right texts.",
     ),
-    Mistake(
-        "shared_over_matrix",
+    "shared_over_matrix": Mistake(
         _on_target(lambda equal: equal / equal.sum()),
         "Your target adds up to 1 over the whole matrix, and the mean over the batch then divides once more. "
         "Each row adds up to 1.",
     ),
-    Mistake(
-        "softmax_of_matches",
+    "softmax_of_matches": Mistake(
         _on_target(lambda equal: equal.float().softmax(1)),
         "You take a softmax of zeros and ones for a target, so wrong texts have a share in it. Divide by the "
         "number of right texts.",
     ),
-    Mistake(
-        "python_number",
-        numbers_by_name(lambda logits, labels: _right(logits, labels).item()),
-        "You return a Python number (.item()?), and no gradient comes back through one. Return the tensor.",
-    ),
-    Mistake(
-        "per_pair",
+    "per_pair": Mistake(
         _per_pair,
         "You average over all right pairs, so a frequent caption counts with the square of its frequency. "
         "Each image counts once: average within its row first.",
     ),
-    Mistake(
-        "first_partner",
+    "first_partner": Mistake(
         _on_target(lambda equal: equal.long().argmax(1)),
         "Each image aims at the first text with its label only. All texts with its label share the target.",
     ),
-    Mistake(
-        "without_itself",
+    "without_itself": Mistake(
         _on_target(lambda equal: _share(equal & ~torch.eye(len(equal), dtype=torch.bool))),
         "You leave out the diagonal: an image's own text is one of its right texts.",
     ),
-    Mistake(
-        "summed_probability",
+    "summed_probability": Mistake(
         _summed_probability,
         "You take the log of the right texts' summed probability: one of them may then have it all. In an "
         "evenly shared target each has its own -log p.",
     ),
-    Mistake(
-        "divergence",
+    "divergence": Mistake(
         _divergence,
         "You compute the KL divergence, which is the cross-entropy minus the target's entropy. Its gradient "
         "is right, but the value is not the loss: asked is the cross-entropy.",
     ),
-    Mistake(
-        "labels_as_columns",
-        lambda logits, labels: _mean(logits, labels),
+    "labels_as_columns": Mistake(
+        lambda logits, labels: mean_of_both(logits, labels),
         "You use a label as the number of a column. Labels only say which pairs describe the same thing.",
     ),
-    Mistake(
-        "images_only",
-        lambda logits, labels: both_directions(logits, _share(_equal(labels)))[0],
-        "Only images pick texts here. Texts must pick images too: the same loss on the transposed logits.",
-    ),
-    Mistake(
-        "texts_only",
-        lambda logits, labels: both_directions(logits, _share(_equal(labels)))[1],
-        "Only texts pick images here. Images must pick texts too.",
-    ),
-    Mistake(
-        "two_directions_summed",
-        lambda logits, labels: 2 * _right(logits, labels),
-        "You add the two directions; take their mean.",
-    ),
-    Mistake(
-        "batch_summed",
-        lambda logits, labels: _mean(logits, _share(_equal(labels)), reduction="sum"),
+    "batch_summed": Mistake(
+        lambda logits, labels: mean_of_both(logits, _share(_equal(labels)), reduction="sum"),
         "You sum over the batch, so the loss grows with its size. Take the mean.",
     ),
-)
-GRADIENT_MISTAKES = (Mistake("detached", lambda logits, labels: _right(logits, labels).detach(), NO_GRADIENT),)
+}
 
 
 def duplicate_cases(seed: int = 0) -> list[Case]:
@@ -166,14 +127,12 @@ def duplicate_cases(seed: int = 0) -> list[Case]:
     ]
 
 
-def check_duplicates(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(logits: Float["batch batch"], labels: Int["batch"]) -> Float[""]`: value and gradient.
-
-    The logits hold the scale already. Pairs with equal labels are each other's partners.
-    """
-    task, names, cases = "duplicate captions", ["logits", "labels"], duplicate_cases(seed)
-    praise = "equal labels share the target, and each image and each text counts once."
-    run = numbers_by_name(answer) if callable(answer) else answer
-    return diagnose_both_ways(
-        task, run, _right, DUPLICATE_MISTAKES, GRADIENT_MISTAKES, cases, leaves=(0,), names=names, praise=praise
-    )
+check_duplicates = Task(
+    name="duplicate captions",
+    asks='answer(logits: Float["batch batch"], labels: Int["batch"]) -> Float[""]: equal labels share the target',
+    right=_right,
+    mistakes=DUPLICATE_MISTAKES,
+    gradients=("logits",),
+    cases=duplicate_cases,
+    praise="equal labels share the target, and each image and each text counts once.",
+)

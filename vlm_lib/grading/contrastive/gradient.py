@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from vlm_lib.grading.contrastive.parts import both_directions, diagonal, overflowing
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, attempt, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
+from vlm_lib.grading.kit.compare import attempt
 
 
 def _right(similarity: Tensor, scale: float) -> Tensor:
@@ -32,100 +32,75 @@ def _closed(wrong: Callable) -> Callable:
     return run
 
 
-GRADIENT_MISTAKES = (
-    Mistake("untouched", lambda similarity, scale: torch.zeros_like(similarity), UNTOUCHED),
-    Mistake(
-        "no_scale",
+GRADIENT_MISTAKES = {
+    "no_scale": Mistake(
         _closed(lambda P, Q, eye, s, n: (P + Q - 2 * eye) / (2 * n)),
         "You forgot the factor scale in front: that is the gradient for the logits, and they are scale "
         "times the similarities (chain rule).",
     ),
-    Mistake(
-        "over_scale",
+    "over_scale": Mistake(
         _closed(lambda P, Q, eye, s, n: (P + Q - 2 * eye) / (2 * n * s)),
         "The factor in front is 1/scale here. The logits are scale times the similarities: it is scale.",
     ),
-    Mistake(
-        "softmax_of_similarity",
+    "softmax_of_similarity": Mistake(
         lambda c, s: s * (c.softmax(1) + c.softmax(0) - 2 * torch.eye(len(c))) / (2 * len(c)),
         "Your softmax does not see the scale: it runs over the similarities instead of the logits.",
     ),
-    Mistake(
-        "no_mean",
+    "no_mean": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q - 2 * eye) / 2),
         "You forgot 1/n: the loss is a mean over the batch.",
     ),
-    Mistake(
-        "no_half",
+    "no_half": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q - 2 * eye) / n),
         "Twice too large: the loss is the mean of the two directions, so there is a factor 1/2.",
     ),
-    Mistake(
-        "no_half_no_mean",
+    "no_half_no_mean": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q - 2 * eye)),
         "The factor 1/(2n) is missing: the loss is a mean over two directions and over the batch.",
     ),
-    Mistake(
-        "mean_over_entries",
+    "mean_over_entries": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q - 2 * eye) / (2 * n * n)),
         "You divide by n squared. The loss has n terms in each direction, one for each row or column.",
     ),
-    Mistake(
-        "rows_only",
+    "rows_only": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P - eye) / n),
         "This is the gradient of one direction, images picking texts. The softmax down the columns is missing.",
     ),
-    Mistake(
-        "half_of_rows",
+    "half_of_rows": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P - eye) / (2 * n)),
         "Half of the gradient is there, that of images picking texts. Add what the columns contribute.",
     ),
-    Mistake(
-        "columns_only",
+    "columns_only": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (Q - eye) / n),
         "This is the gradient of one direction, texts picking images. The softmax along the rows is missing.",
     ),
-    Mistake(
-        "half_of_columns",
+    "half_of_columns": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (Q - eye) / (2 * n)),
         "Half of the gradient is there, that of texts picking images. Add what the rows contribute.",
     ),
-    Mistake(
-        "wrong_sign",
+    "wrong_sign": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (2 * eye - P - Q) / (2 * n)),
         "The sign is wrong: this is the step that training takes, minus the gradient.",
     ),
-    Mistake(
-        "one_identity",
+    "one_identity": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q - eye) / (2 * n)),
         "The diagonal is the target of both directions: subtract the identity twice.",
     ),
-    Mistake(
-        "no_identity",
+    "no_identity": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q) / (2 * n)),
         "Nothing pulls the right pairs together: the target, the identity, is missing.",
     ),
-    Mistake(
-        "not_turned_back",
+    "not_turned_back": Mistake(
         _closed(lambda P, Q, eye, s, n: s * (P + Q.T - 2 * eye) / (2 * n)),
         "The columns' softmax comes out transposed: after a softmax of the transposed logits, turn it back.",
     ),
-    Mistake(
-        "overflow",
+    "overflow": Mistake(
         lambda c, s: s * (overflowing(s * c, 1) + overflowing(s * c, 0) - 2 * torch.eye(len(c))) / (2 * len(c)),
         "NaN at scale 100: exp(100) is more than float32 can hold. Use torch.softmax, which subtracts the "
         "maximum.",
     ),
-)
+}
 BY_AUTOGRAD = "The values are right, but autograd computes them. The task is the formula."
-
-
-def _records_a_graph(answer: Callable, case: Case) -> bool:
-    """Whether `answer` has autograd record operations: it then saves tensors, or fails because it must not."""
-    saved = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(1) or tensor, lambda tensor: tensor):
-        outcome = attempt(answer, case)
-    return bool(saved) or outcome.error is not None
 
 
 def gradient_cases(seed: int = 0) -> list[Case]:
@@ -137,11 +112,20 @@ def gradient_cases(seed: int = 0) -> list[Case]:
     return [(similarity, 5.0), (similarity[:3, 1:], 0.5), (sharp, 100.0)]
 
 
-def check_loss_gradient(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(similarity: Float["batch batch"], scale: float) -> Float["batch batch"]`, without autograd."""
-    task, names, cases = "gradient of the loss", ["similarity", "scale"], gradient_cases(seed)
-    praise = "right pairs are pulled, and each wrong pair is pushed by the probability that it was given."
-    report = diagnose(task, answer, _right, GRADIENT_MISTAKES, cases, names=names, praise=praise)
-    if report.passed and _records_a_graph(answer, cases[0]):
-        return Report(task, False, (BY_AUTOGRAD,))
-    return report
+def no_autograd(answer: Callable) -> str | None:
+    """A message for an answer that has autograd record operations: it saves tensors, or fails as it must not."""
+    saved = []
+    recorder = torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(1) or x, lambda x: x)
+    outcome = attempt(answer, gradient_cases()[0], recorder)
+    return BY_AUTOGRAD if saved or outcome.error is not None else None
+
+
+check_loss_gradient = Task(
+    name="gradient of the loss",
+    asks='answer(similarity: Float["batch batch"], scale: float) -> Float["batch batch"], without autograd',
+    right=_right,
+    mistakes=GRADIENT_MISTAKES,
+    cases=gradient_cases,
+    demands=[no_autograd],
+    praise="right pairs are pulled, and each wrong pair is pushed by the probability that it was given.",
+)

@@ -1,12 +1,13 @@
 """What the checkers of sheet 02_contrastive share: cross-entropy in both directions, and what goes wrong."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from vlm_lib.grading.kit import Mistake
 
 
 def diagonal(logits: Float[Tensor, "batch batch"]) -> Int[Tensor, " batch"]:
@@ -22,17 +23,32 @@ def both_directions(
     return rows, F.cross_entropy(logits.T, target, reduction=reduction)
 
 
+def mean_of_both(logits: Float[Tensor, "batch batch"], target: Tensor, reduction: str = "mean") -> Tensor:
+    """The mean of both directions, as CLIP takes it."""
+    return sum(both_directions(logits, target, reduction)) / 2
+
+
+def one_sided(directions: Callable[..., tuple[Tensor, Tensor]]) -> dict[str, Mistake]:
+    """Mistakes in putting `directions(*case)` together: the loss of images that pick texts, and of the reverse."""
+    return {
+        "images_only": Mistake(
+            lambda *case: directions(*case)[0],
+            "Only images pick texts here (the softmax runs over the rows, perhaps twice). Texts must pick images "
+            "too: the same loss on the transposed logits.",
+        ),
+        "texts_only": Mistake(
+            lambda *case: directions(*case)[1],
+            "Only texts pick images here (the softmax runs down the columns, perhaps twice). Images must pick "
+            "texts too.",
+        ),
+        "two_directions_summed": Mistake(
+            lambda *case: sum(directions(*case)),
+            "You add the two directions (as CoCa does). CLIP takes their mean, half of that.",
+        ),
+    }
+
+
 def overflowing(logits: Float[Tensor, "batch batch"], dim: int) -> Float[Tensor, "batch batch"]:
     """A softmax as it stands in the formula: exp(100) is more than float32 can hold, and inf / inf is NaN."""
     exp = logits.exp()
     return exp / exp.sum(dim, keepdim=True)
-
-
-def numbers_by_name(loss: Callable) -> Callable:
-    """The same loss, but a Python number that it returns becomes a phrase: one mistake, whatever its value."""
-
-    def run(*case) -> Any:
-        out = loss(*case)
-        return "a Python number" if isinstance(out, int | float) else out
-
-    return run

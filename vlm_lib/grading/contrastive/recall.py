@@ -5,13 +5,11 @@ Chapter: 02_contrastive.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Look, Mistake, Task
 
 EPSILON = 1e-4  # less than one image in any case, more than rounding
 
@@ -22,100 +20,84 @@ def _ahead(similarity: Tensor, dim: int = 1) -> Tensor:
     return (similarity >= right).sum(dim) - 1
 
 
-def _share(hits: Tensor) -> Tensor:
-    return hits.float().mean()
+def _share(hits: Tensor) -> float:
+    return hits.float().mean().item()
 
 
-def _right(similarity: Tensor, k: int) -> Tensor:
+def _right(similarity: Tensor, k: int) -> float:
     return _share(_ahead(similarity) < k)
 
 
-RECALL_MISTAKES = (
-    Mistake("untouched", lambda similarity, k: torch.tensor(0.0), UNTOUCHED),
-    Mistake(
-        "wrong_axis",
+RECALL_MISTAKES = {
+    "wrong_axis": Mistake(
         lambda similarity, k: _share(_ahead(similarity, dim=0) < k),
         "You rank images for each text. Rows are images: rank the texts along a row.",
     ),
-    Mistake(
-        "both_axes",
+    "both_axes": Mistake(
         lambda similarity, k: (_share(_ahead(similarity) < k) + _share(_ahead(similarity, dim=0) < k)) / 2,
         "You average over both directions. Asked is one: each image (row) looks for its text.",
     ),
-    Mistake(
-        "right_one_of_column",
+    "right_one_of_column": Mistake(
         lambda similarity, k: _share((similarity > similarity.diagonal()).sum(1) < k),
         "You compare a score with the right one of its column. All of row i is compared with the right score of "
         "row i: broadcast the diagonal the other way.",
     ),
-    Mistake(
-        "one_too_many",
+    "one_too_many": Mistake(
         lambda similarity, k: _share(_ahead(similarity) <= k),
         "Off by one: you let k rivals stand ahead, so the right text may be in place k + 1.",
     ),
-    Mistake(
-        "one_too_few",
+    "one_too_few": Mistake(
         lambda similarity, k: _share(_ahead(similarity) + 1 < k),
         "Off by one: you count the right text among its own rivals. It is no rival of itself.",
     ),
-    Mistake(
-        "top_one",
+    "top_one": Mistake(
         lambda similarity, k: _right(similarity, 1),
         "Your result does not depend on k: you ask for the first place only.",
     ),
-    Mistake(
-        "place_k_only",
+    "place_k_only": Mistake(
         lambda similarity, k: _share(_ahead(similarity) == k - 1),
         "You count right texts in place k exactly. Places 1 to k all count.",
     ),
-    Mistake(
-        "lowest",
+    "lowest": Mistake(
         lambda similarity, k: _right(-similarity, k),
         "You rank from the lowest score up. These are similarities: the highest is best.",
     ),
-    Mistake(
-        "count",
+    "count": Mistake(
         lambda similarity, k: (_ahead(similarity) < k).float().sum(),
         "You return how many images hit; divide by the number of images.",
     ),
-    Mistake(
-        "percent",
+    "percent": Mistake(
         lambda similarity, k: 100 * _right(similarity, k),
         "You return percent; expected a fraction between 0 and 1.",
     ),
-    Mistake(
-        "precision",
+    "precision": Mistake(
         lambda similarity, k: _right(similarity, k) / k,
         "You divide by k. That is precision; each image has one right text, and recall asks whether it was found.",
     ),
-    Mistake(
-        "one_per_image",
+    "one_per_image": Mistake(
         lambda similarity, k: _ahead(similarity) < k,
         "You return a hit or miss for each image. Recall is their mean, one number.",
     ),
-    Mistake(
-        "mean_rank",
+    "mean_rank": Mistake(
         lambda similarity, k: (_ahead(similarity) + 1).float().mean(),
         "You return the mean rank. Recall@k is the share of images whose rank is at most k.",
     ),
-)
-TIE_MISTAKES = (
-    Mistake(
-        "ties_in_favour",
+}
+TIE_MISTAKES = {
+    "ties_in_favour": Mistake(
         lambda similarity, k: _share((similarity > similarity.diagonal()[:, None]).sum(1) < k),
         "Ties count for the model, or fall as the sort happens to leave them (argmax, topk, argsort). A "
         "model that gives every pair the same score has found nothing: a rival with an equal score stands "
         "ahead.",
     ),
-    Mistake(
-        "ties_always_lose",
+    "ties_always_lose": Mistake(
         lambda similarity, k: _share(
             ((similarity == similarity.diagonal()[:, None]).sum(1) == 1) & (_ahead(similarity) < k)
         ),
         "With a tie you count a miss whatever k is. Equal rivals stand ahead, no more: with two of them the "
         "right text is in place 3, a hit for k = 3.",
     ),
-)
+}
 
 
 def recall_cases(seed: int = 0) -> list[Case]:
@@ -136,35 +118,21 @@ def tie_cases(seed: int = 0) -> list[Case]:
     return [(torch.zeros(6, 6), 1), (torch.ones(6, 6), 3), (coarse, 1), (coarse, 2), (coarse, 3)]
 
 
-def _as_number(answer: Callable) -> Callable:
-    """A Python number is as good an answer as a tensor that holds one."""
-
-    def run(similarity: Tensor, k: int) -> Any:
-        out = answer(similarity, k)
-        return torch.tensor(float(out)) if isinstance(out, int | float) else out
-
-    return run
-
-
-def _luck(answer: Callable) -> Callable:
+def _luck(answer: Callable, seed: int) -> int:
     """Whether ties make the answer too high (1) or too low (-1) over all cases of a seed; 0 if neither.
 
     A tie may fall in many ways: argmax, topk and sorting differ, and each is the same mistake.
     """
-
-    def run(seed: int) -> int:
-        gap = sum(float(answer(*case)) - float(_right(*case)) for case in tie_cases(seed))
-        return int(gap > EPSILON) - int(gap < -EPSILON)
-
-    return run
+    gap = sum(float(answer(*case)) - _right(*case) for case in tie_cases(seed))
+    return int(gap > EPSILON) - int(gap < -EPSILON)
 
 
-def check_recall(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(similarity: Float["images texts"], k: int) -> float`: text i belongs to image i, ties lose."""
-    task, praise = "recall@k", "the share of images whose text is among the k best, and a tie is no success."
-    run, cases = _as_number(answer) if callable(answer) else answer, recall_cases(seed)
-    report = diagnose(task, run, _right, RECALL_MISTAKES, cases, names=["similarity", "k"], praise=praise)
-    if not report.passed:
-        return report
-    table = [Mistake(entry.name, _luck(entry.wrong), entry.message) for entry in TIE_MISTAKES]
-    return diagnose(task, _luck(answer), _luck(_right), table, [(seed,)], names=["seed"], praise=praise)
+check_recall = Task(
+    name="recall@k",
+    asks='answer(similarity: Float["images texts"], k: int) -> float: text i belongs to image i, and ties lose',
+    right=_right,
+    mistakes=RECALL_MISTAKES,
+    then=[Look(TIE_MISTAKES, use=_luck, cases=lambda seed: [(seed,)])],
+    cases=recall_cases,
+    praise="the share of images whose text is among the k best, and a tie is no success.",
+)

@@ -5,14 +5,14 @@ Source: the running maximum and sum of Milakov and Gimelshein (arXiv 1805.02867)
 """
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.contrastive.memory import work_left_out
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.contrastive.memory import little_memory, own_log_sum_exp
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 Blocks = Iterator[Tensor]
 
@@ -43,110 +43,75 @@ def _running(
     return run
 
 
-def _first_shift(old: Tensor, new: Tensor) -> Tensor:
-    return new if old.ndim == 0 else old
-
-
-def _shared_shift(old: Tensor, new: Tensor) -> Tensor:
-    return torch.maximum(old, new.max()).expand_as(new)
-
-
-def _unshifted(blocks: Blocks) -> Tensor:
-    return sum(block.exp().sum(1) for block in blocks).log()
-
-
-def _last_block(blocks: Blocks) -> Tensor:
-    return list(blocks)[-1].logsumexp(1)
-
-
-def _from_zero(blocks: Blocks) -> Tensor:
-    running = torch.tensor(0.0)
-    for block in blocks:
-        running = torch.logaddexp(running, block.logsumexp(1))
-    return running
-
-
 def _two_passes(blocks: Blocks) -> Tensor:
     highest = torch.stack([block.amax(1) for block in blocks]).amax(0)
     total = sum(((block - highest[:, None]).exp().sum(1) for block in blocks), torch.tensor(0.0))
     return highest + total.log()
 
 
-STREAM_MISTAKES = (
-    Mistake("untouched", lambda blocks: torch.tensor(0.0), UNTOUCHED),
-    Mistake(
-        "no_shift",
-        _unshifted,
+STREAM_MISTAKES = {
+    "no_shift": Mistake(
+        lambda blocks: sum(block.exp().sum(1) for block in blocks).log(),
         "You take exp of the scores as they are: inf where they are large, and 0 where they are very negative, in "
         "float64 as well. Subtract each row's maximum first.",
     ),
-    Mistake(
-        "first_shift",
-        _running(_first_shift),
+    "first_shift": Mistake(
+        _running(lambda old, new: new if old.ndim == 0 else old),
         "You keep the maximum of the first block. A later block may lie far above it (inf) or be all that "
         "counts: update the maximum, and rescale what is summed so far.",
     ),
-    Mistake(
-        "not_rescaled",
+    "not_rescaled": Mistake(
         _running(rescale=lambda old, new: (old > -torch.inf).float()),
         "The maximum grows, but the sum so far keeps its old shift. Multiply it by exp(old maximum - new "
         "maximum).",
     ),
-    Mistake(
-        "rescaled_inversely",
+    "rescaled_inversely": Mistake(
         _running(rescale=lambda old, new: torch.where(old > -torch.inf, (new - old).exp(), 0.0)),
         "You rescale the wrong way round: the sum so far shrinks when the maximum grows, by exp(old - new).",
     ),
-    Mistake(
-        "shared_shift",
-        _running(_shared_shift),
+    "shared_shift": Mistake(
+        _running(lambda old, new: torch.maximum(old, new.max()).expand_as(new)),
         "-inf: you use one maximum for all rows. In a row that lies far below it every exp is 0. Each row "
         "has its own.",
     ),
-    Mistake(
-        "starts_at_zero",
-        _from_zero,
+    "starts_at_zero": Mistake(
+        lambda blocks: reduce(torch.logaddexp, (block.logsumexp(1) for block in blocks), torch.tensor(0.0)),
         "You start from 0 as if it were an empty sum, but a log-sum-exp of 0 holds one term, exp(0). The "
         "log of an empty sum is -inf.",
     ),
-    Mistake(
-        "maximum_from_zero",
+    "maximum_from_zero": Mistake(
         _running(start=0.0),
         "Your maximum starts at 0, so it stays 0 where all scores are far below, and every exp is 0. "
         "Start at -inf, or with the first block.",
     ),
-    Mistake(
-        "maximum_only",
+    "maximum_only": Mistake(
         _running(result=lambda highest, total: highest),
         "You return the maximum. It is close at a large scale, but the log of the shifted sum is missing.",
     ),
-    Mistake(
-        "shift_not_added",
+    "shift_not_added": Mistake(
         _running(result=lambda highest, total: total.log()),
         "The log of the shifted sum is there; add the maximum that you subtracted.",
     ),
-    Mistake(
-        "no_log",
+    "no_log": Mistake(
         _running(result=lambda highest, total: highest.exp() * total),
         "You return the sum of the exponentials; the log is missing.",
     ),
-    Mistake("last_block", _last_block, "Only the last block counts: each block overwrites the ones before."),
-    Mistake(
-        "blocks_added",
+    "last_block": Mistake(
+        lambda blocks: list(blocks)[-1].logsumexp(1),
+        "Only the last block counts: each block overwrites the ones before.",
+    ),
+    "blocks_added": Mistake(
         lambda blocks: sum(block.logsumexp(1) for block in blocks),
         "You add the blocks' log-sum-exps. The log of a sum is no sum of logs: add the exponentials.",
     ),
-    Mistake(
-        "over_rows",
+    "over_rows": Mistake(
         lambda blocks: torch.cat([block.logsumexp(0) for block in blocks]),
         "You sum down the rows: one value for each column. Expected one for each row, over all columns.",
     ),
-    Mistake(
-        "read_twice",
-        _two_passes,
-        "-inf: you go through the stream twice, and the second time it is empty. One pass has to do.",
+    "read_twice": Mistake(
+        _two_passes, "-inf: you go through the stream twice, and the second time it is empty. One pass has to do."
     ),
-)
+}
 
 
 def stream_cases(seed: int = 0) -> list[Case]:
@@ -159,29 +124,18 @@ def stream_cases(seed: int = 0) -> list[Case]:
     return [(moderate, [3, 3, 1]), (steep, [2, 2, 2, 2]), (noise - 900, [5, 3]), (moderate[:, :4], [4])]
 
 
-def _streamed(answer: Callable) -> Callable:
-    def run(scores: Tensor, widths: list[int]) -> Any:
-        return answer(block.clone() for block in scores.split(widths, dim=1))
-
-    return run
+def _streamed(answer: Callable, scores: Tensor, widths: list[int]) -> Any:
+    return answer(block.clone() for block in scores.split(widths, dim=1))
 
 
-def check_streaming_log_sum_exp(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(blocks: Iterator[Float["rows columns"]]) -> Float["rows"]`: values, own work, and memory.
-
-    The blocks come one after another, once, with the same rows and any number of columns.
-    """
-    task = "streaming log-sum-exp"
-    report = diagnose(
-        task,
-        _streamed(answer) if callable(answer) else answer,
-        _streamed(_right),
-        [Mistake(entry.name, _streamed(entry.wrong), entry.message) for entry in STREAM_MISTAKES],
-        stream_cases(seed),
-        names=["scores", "widths of the blocks"],
-        praise="one pass, two numbers for each row, and no overflow.",
-    )
-    if not report.passed:
-        return report
-    how = work_left_out(answer)
-    return Report(task, False, (how,)) if how else report
+check_streaming_log_sum_exp = Task(
+    name="streaming log-sum-exp",
+    asks='answer(blocks: Iterator[Float["rows columns"]]) -> Float["rows"], in one pass and little memory',
+    right=_right,
+    use=_streamed,
+    placeholder=lambda blocks: torch.tensor(0.0),
+    mistakes=STREAM_MISTAKES,
+    cases=stream_cases,
+    demands=[own_log_sum_exp, little_memory],
+    praise="one pass, two numbers for each row, and no overflow.",
+)

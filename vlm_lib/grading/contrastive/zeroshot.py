@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 SCORES = "a score for each image and class"
 
@@ -38,73 +37,60 @@ def _vote(images: Tensor, prompts: Tensor) -> Tensor:
     return votes.mode(0).values
 
 
-ZERO_SHOT_MISTAKES = (
-    Mistake("untouched", lambda images, prompts: torch.zeros(len(images), dtype=torch.long), UNTOUCHED),
-    Mistake(
-        "not_normalised_again",
+ZERO_SHOT_MISTAKES = {
+    "not_normalised_again": Mistake(
         lambda images, prompts: _nearest(images, _unit(prompts).mean(1)),
         "You do not normalise the average again (averaging the prompts' cosines comes to the same). The "
         "mean of unit vectors is shorter the more they disagree, so a class with varied prompts is "
         "predicted too rarely.",
     ),
-    Mistake(
-        "averaged_raw",
+    "averaged_raw": Mistake(
         lambda images, prompts: _nearest(images, _unit(prompts.mean(1))),
         "You average the prompts before you normalise each: a prompt with a long vector outvotes the others.",
     ),
-    Mistake(
-        "nothing_normalised",
+    "nothing_normalised": Mistake(
         lambda images, prompts: _nearest(images, prompts.mean(1)),
         "You normalise neither the single prompts nor their average: length decides along with direction.",
     ),
-    Mistake(
-        "normalised_over_prompts",
+    "normalised_over_prompts": Mistake(
         lambda images, prompts: _nearest(images, _unit(F.normalize(prompts).mean(1))),
         "You normalise along dim=1, which F.normalize does unless told otherwise. Here that is the axis of "
         "the prompts; the embedding is the last axis.",
     ),
-    Mistake(
-        "averaged_over_classes",
+    "averaged_over_classes": Mistake(
         lambda images, prompts: _nearest(images, _unit(_unit(prompts).mean(0))),
         "You average over the classes: what is left is one vector for each prompt. Average over the prompts.",
     ),
-    Mistake(
-        "first_prompt",
+    "first_prompt": Mistake(
         lambda images, prompts: _nearest(images, _unit(prompts[:, 0])),
         "Only the first prompt of each class counts.",
     ),
-    Mistake(
-        "best_prompt",
+    "best_prompt": Mistake(
         lambda images, prompts: _classes_of(prompts)[_nearest(images, _unit(prompts).flatten(0, 1))],
         "You let the nearest single prompt decide. The classifier has one vector for each class, their average.",
     ),
-    Mistake(
-        "prompt_number",
+    "prompt_number": Mistake(
         lambda images, prompts: _nearest(images, _unit(prompts).flatten(0, 1)),
         "You return the number of the nearest prompt among all. Expected the number of a class.",
     ),
-    Mistake(
-        "vote",
+    "vote": Mistake(
         _vote,
         "You let the prompts vote on the class. The classifier has one vector for each class, their average.",
     ),
-    Mistake(
-        "farthest",
+    "farthest": Mistake(
         lambda images, prompts: (images @ _unit(_unit(prompts).mean(1)).T).argmin(1),
         "You pick the class that is farthest away: a large cosine means near.",
     ),
-    Mistake(
-        "image_of_each_class",
+    "image_of_each_class": Mistake(
         lambda images, prompts: (_unit(images) @ _unit(_unit(prompts).mean(1)).T).argmax(0),
         "You pick an image for each class. Expected a class for each image: the maximum along the other axis.",
     ),
-    Mistake(
-        "scores",
+    "scores": Mistake(
         lambda images, prompts: images @ _unit(_unit(prompts).mean(1)).T,
         "You return a score for each image and class. Expected labels: the number of the best class of each "
         "image.",
     ),
-)
+}
 
 
 def zero_shot_cases(seed: int = 0) -> list[Case]:
@@ -120,29 +106,20 @@ def zero_shot_cases(seed: int = 0) -> list[Case]:
     ]
 
 
-def _scores_by_name(answer: Callable) -> Callable:
-    """Scores of whatever scale become one word, so that cosines, logits and probabilities are one mistake."""
-
-    def run(images: Tensor, prompts: Tensor) -> Any:
-        out = answer(images, prompts)
-        if isinstance(out, Tensor) and out.is_floating_point() and out.shape == (len(images), len(prompts)):
-            return SCORES
-        return out
-
-    return run
+def _labels(answer: Callable, image_features: Tensor, prompt_features: Tensor) -> Any:
+    """What the answer gives; scores become one word: cosines, logits and probabilities are one mistake."""
+    out = answer(image_features, prompt_features)
+    scores = len(image_features), len(prompt_features)
+    return SCORES if isinstance(out, Tensor) and out.is_floating_point() and out.shape == scores else out
 
 
-def check_zero_shot(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(image_features, prompt_features) -> Int["images"]`, the number of each image's class.
-
-    `image_features` is Float [images dim], `prompt_features` Float [classes prompts dim]; neither is normalised.
-    """
-    return diagnose(
-        "zero-shot classifier",
-        _scores_by_name(answer) if callable(answer) else answer,
-        _right,
-        [Mistake(entry.name, _scores_by_name(entry.wrong), entry.message) for entry in ZERO_SHOT_MISTAKES],
-        zero_shot_cases(seed),
-        names=["image_features", "prompt_features"],
-        praise="each prompt counts alike, and each class has a vector of length 1.",
-    )
+check_zero_shot = Task(
+    name="zero-shot classifier",
+    asks='answer(image_features, prompt_features) -> Int["images"], the number of each image\'s class; '
+    "image_features is [images dim], prompt_features [classes prompts dim], neither is normalised",
+    right=_right,
+    use=_labels,
+    mistakes=ZERO_SHOT_MISTAKES,
+    cases=zero_shot_cases,
+    praise="each prompt counts alike, and each class has a vector of length 1.",
+)

@@ -1,15 +1,12 @@
 """Checker for masked cross-attention with rows that see nothing: values first, then gradients.
 
-Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.3 (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 
 def _scores(q: Tensor, k: Tensor) -> Tensor:
@@ -34,67 +31,47 @@ def _additive(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
     return ((_scores(q, k) + bias).softmax(-1) @ v).nan_to_num(0.0)
 
 
-ATTENTION_MISTAKES = (
-    Mistake("untouched", lambda q, k, v, mask: torch.zeros_like(q), UNTOUCHED),
-    Mistake(
-        "nan_rows",
+ATTENTION_MISTAKES = {
+    "nan_rows": Mistake(
         lambda q, k, v, mask: _softmax(_scores(q, k), mask, -torch.inf) @ v,
         "NaN in rows with no image: a softmax over nothing is 0/0. Such a row has nothing to add: it must be 0.",
     ),
-    Mistake(
-        "mean_rows",
+    "mean_rows": Mistake(
         lambda q, k, v, mask: _softmax(_scores(q, k), mask, torch.finfo(q.dtype).min) @ v,
         "Rows without an image return the mean of all values: with every score equally low, softmax is uniform. "
         "They must be 0.",
     ),
-    Mistake(
-        "no_mask",
-        lambda q, k, v, mask: _scores(q, k).softmax(-1) @ v,
-        "Your result does not depend on the mask.",
+    "no_mask": Mistake(
+        lambda q, k, v, mask: _scores(q, k).softmax(-1) @ v, "Your result does not depend on the mask."
     ),
-    Mistake(
-        "mask_after_softmax",
+    "mask_after_softmax": Mistake(
         lambda q, k, v, mask: (_scores(q, k).softmax(-1) * mask) @ v,
         "You mask after the softmax: the weights that are left no longer add up to 1.",
     ),
-    Mistake(
-        "score_zero",
+    "score_zero": Mistake(
         lambda q, k, v, mask: (_scores(q, k) * mask).softmax(-1) @ v,
         "You set forbidden scores to 0. After the softmax a score of 0 still has weight.",
     ),
-    Mistake(
-        "no_scale",
+    "no_scale": Mistake(
         lambda q, k, v, mask: _right_attention(q * q.shape[-1] ** 0.5, k, v, mask),
         "You forgot to divide the scores by the square root of dim.",
     ),
-    Mistake(
-        "scale_dim",
+    "scale_dim": Mistake(
         lambda q, k, v, mask: _right_attention(q / q.shape[-1] ** 0.5, k, v, mask),
         "You divide the scores by dim, not by its square root.",
     ),
-    Mistake(
-        "inverted",
+    "inverted": Mistake(
         lambda q, k, v, mask: _right_attention(q, k, v, ~mask),
         "You use the mask the wrong way round: True means 'may attend'.",
     ),
-    Mistake(
-        "softmax_over_text",
+    "softmax_over_text": Mistake(
         lambda q, k, v, mask: _softmax(_scores(q, k), mask, torch.finfo(q.dtype).min, dim=-2) @ v,
         "Your softmax runs over the text positions; each text position spreads its own weight over visual tokens.",
     ),
-)
+}
 NAN_GRADIENT = (
     "The result is right, but the gradient is NaN: replacing NaN afterwards hides it on the way forward only. "
     "Keep the softmax itself from seeing an empty row."
-)
-GRADIENT_MISTAKES = (
-    Mistake("nan_gradient", _cleaned, NAN_GRADIENT),
-    Mistake("nan_gradient_everywhere", _additive, NAN_GRADIENT),
-    Mistake(
-        "detached",
-        lambda q, k, v, mask: _right_attention(q, k, v, mask).detach(),
-        "The result is right, but no gradient comes back through it.",
-    ),
 )
 
 
@@ -107,27 +84,13 @@ def attention_cases(seed: int = 0) -> list[Case]:
     return [(2 * q, k, v, mask), (q[:1], k[:1], v[:1], torch.zeros_like(mask[:1])), (q, k, v, ~mask)]
 
 
-def _gradients(attention: Callable) -> Callable:
-    def run(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        leaves = [x.clone().requires_grad_() for x in (q, k, v)]
-        out = attention(*leaves, mask)
-        if not out.requires_grad:
-            return tuple(torch.zeros_like(x) for x in leaves)
-        return torch.autograd.grad(out.square().sum(), leaves, materialize_grads=True)
-
-    return run
-
-
-def check_masked_attention(answer: Callable, *, seed: int = 0) -> Report:
-    """Check attention with rows that see nothing: `answer(q, k, v, mask) -> Float["batch text dim"]`.
-
-    q is [batch text dim], k and v [batch visual dim], mask Bool [batch text visual]. Values and gradients count.
-    """
-    task, names, cases = "masked attention", ["q", "k", "v", "mask"], attention_cases(seed)
-    praise = "values and gradients agree, and rows that see nothing are exactly 0."
-    report = diagnose(task, answer, _right_attention, ATTENTION_MISTAKES, cases, names=names, praise=praise)
-    if not report.passed:
-        return report
-    table = [Mistake(entry.name, _gradients(entry.wrong), entry.message) for entry in GRADIENT_MISTAKES]
-    right = _gradients(_right_attention)
-    return diagnose(task, _gradients(answer), right, table, cases, names=names, praise=praise)
+check_masked_attention = Task(
+    name="masked attention",
+    asks='answer(q, k, v, mask) -> Float["batch text dim"]: rows that may see nothing are 0, gradient included',
+    right=_right_attention,
+    mistakes=ATTENTION_MISTAKES,
+    gradients=("q", "k", "v"),
+    gradient_mistakes={"nan_gradient": Mistake(_cleaned, NAN_GRADIENT, also=(_additive,))},
+    cases=attention_cases,
+    praise="values and gradients agree, and rows that see nothing are exactly 0.",
+)

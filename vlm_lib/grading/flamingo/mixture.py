@@ -1,6 +1,6 @@
 """Checker for one update from several datasets: the weighted sum of their gradients.
 
-Source: Flamingo, section 2.2 and ablation "round robin" (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.4, and the ablation "round robin" (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,99 +8,79 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 Losses = Sequence[Callable[[], Tensor]]
 Optimizer = torch.optim.Optimizer
 
 
-def _right(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    optimizer.zero_grad()
+def _update(
+    optimizer: Optimizer, losses: Losses, weights: Sequence[float], clear: bool = True, steps: int = 1
+) -> None:
+    """One step on the weighted sum of all gradients; mistakes keep the old ones, or make 0 or 2 steps."""
+    if clear:
+        optimizer.zero_grad()
     for loss, weight in zip(losses, weights, strict=True):
         (weight * loss()).backward()
-    optimizer.step()
+    for _ in range(steps):
+        optimizer.step()
 
 
 def _round_robin(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
     for loss, weight in zip(losses, weights, strict=True):
-        _right(optimizer, [loss], [weight])
+        _update(optimizer, [loss], [weight])
 
 
-def _last_only(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    _right(optimizer, losses[-1:], weights[-1:])
-
-
-def _stale(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    for loss, weight in zip(losses, weights, strict=True):
-        (weight * loss()).backward()
-    optimizer.step()
-
-
-def _no_step(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    for loss, weight in zip(losses, weights, strict=True):
-        (weight * loss()).backward()
-
-
-def _two_steps(optimizer: Optimizer, losses: Losses, weights: Sequence[float]) -> None:
-    _right(optimizer, losses, weights)
-    optimizer.step()
-
-
-MIXTURE_MISTAKES = (
-    Mistake(
-        "round_robin",
+MIXTURE_MISTAKES = {
+    "round_robin": Mistake(
         _round_robin,
         "You stepped after every dataset (round-robin): each gradient is taken where the step before has led.",
     ),
-    Mistake(
-        "round_robin_unweighted",
+    "round_robin_unweighted": Mistake(
         lambda optimizer, losses, weights: _round_robin(optimizer, losses, [1.0] * len(losses)),
         "You stepped after every dataset (round-robin), and you forgot the weights.",
     ),
-    Mistake(
-        "unweighted",
-        lambda optimizer, losses, weights: _right(optimizer, losses, [1.0] * len(losses)),
+    "unweighted": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, [1.0] * len(losses)),
         "You forgot the weights: every dataset counts the same.",
     ),
-    Mistake(
-        "divided",
-        lambda optimizer, losses, weights: _right(optimizer, losses, [w / len(losses) for w in weights]),
+    "divided": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, [w / len(losses) for w in weights]),
         "You divided by the number of datasets; the sum is weighted, not averaged.",
     ),
-    Mistake(
-        "mean",
-        lambda optimizer, losses, weights: _right(optimizer, losses, [1 / len(losses)] * len(losses)),
+    "mean": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, [1 / len(losses)] * len(losses)),
         "You took the plain mean over the datasets: their weights are missing, and the sum is not to be divided.",
     ),
-    Mistake(
-        "normalised",
-        lambda optimizer, losses, weights: _right(optimizer, losses, [w / sum(weights) for w in weights]),
+    "normalised": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, [w / sum(weights) for w in weights]),
         "You normalised the weights to add up to 1. The paper's do not, and they are used as they are.",
     ),
-    Mistake(
-        "last_only",
-        _last_only,
+    "last_only": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses[-1:], weights[-1:]),
         "Only the last dataset counts: you clear the gradients between the datasets.",
     ),
-    Mistake(
-        "first_only",
-        lambda optimizer, losses, weights: _right(optimizer, losses[:1], weights[:1]),
+    "first_only": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses[:1], weights[:1]),
         "Only the first dataset counts.",
     ),
-    Mistake(
-        "stale",
-        _stale,
+    "stale": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, weights, clear=False),
         "The first update is right, the second is not: it starts with the gradients of the first still there.",
     ),
-    Mistake("no_step", _no_step, "The parameters do not move: the optimiser never makes its step."),
-    Mistake("two_steps", _two_steps, "You make the same step twice."),
-    Mistake(
-        "uphill",
-        lambda optimizer, losses, weights: _right(optimizer, losses, [-w for w in weights]),
+    "no_step": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, weights, steps=0),
+        "The parameters do not move: the optimiser never makes its step.",
+    ),
+    "two_steps": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, weights, steps=2),
+        "You make the same step twice.",
+    ),
+    "uphill": Mistake(
+        lambda optimizer, losses, weights: _update(optimizer, losses, [-w for w in weights]),
         "Your step goes uphill: the sign of the gradient is wrong.",
     ),
-)
+}
 
 
 def mixture_cases(seed: int = 0) -> list[Case]:
@@ -111,31 +91,23 @@ def mixture_cases(seed: int = 0) -> list[Case]:
     return [(three, weights, 1), (three, weights, 2), (two, weights[:2], 2)]
 
 
-def _run(step: Callable) -> Callable:
+def _train(step: Callable, targets: Tensor, weights: list[float], updates: int) -> Tensor:
     """The parameters after some updates by `step`, on quadratic losses with a minimum at each dataset's target."""
-
-    def run(targets: Tensor, weights: list[float], updates: int) -> Tensor:
-        parameter = torch.nn.Parameter(torch.zeros(4))
-        optimizer = torch.optim.SGD([parameter], lr=0.1)
-        losses = [lambda target=target: (parameter - target).square().sum() for target in targets]
-        for _ in range(updates):
-            step(optimizer, losses, weights)
-        return parameter
-
-    return run
+    parameter = torch.nn.Parameter(torch.zeros(4))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    losses = [lambda target=target: (parameter - target).square().sum() for target in targets]
+    for _ in range(updates):
+        step(optimizer, losses, weights)
+    return parameter
 
 
-def check_mixture_step(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(optimizer, losses, weights)`: one step on the weighted sum of all datasets' gradients.
-
-    `losses` are functions that compute a dataset's loss when called; `weights` are floats, used as they are.
-    """
-    return diagnose(
-        "mixture step",
-        _run(answer) if callable(answer) else answer,
-        _run(_right),
-        [Mistake(entry.name, _run(entry.wrong), entry.message) for entry in MIXTURE_MISTAKES],
-        mixture_cases(seed),
-        names=["targets", "weights", "updates"],
-        praise="one step along the weighted sum, with no gradient left over from the step before.",
-    )
+check_mixture_step = Task(
+    name="mixture step",
+    asks="answer(optimizer, losses, weights): one step on the weighted sum of all datasets' gradients",
+    right=_update,
+    use=_train,
+    placeholder=None,
+    mistakes=MIXTURE_MISTAKES,
+    cases=mixture_cases,
+    praise="one step along the weighted sum, with no gradient left over from the step before.",
+)

@@ -1,59 +1,50 @@
-"""Checks in two stages: what an answer returns, then the gradient that comes back through it."""
+"""The gradient that comes back through an answer, as one more look at it."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit.compare import Mistake
 
 NO_GRADIENT = "The result is right, but no gradient comes back through it."
+NOT_ITS_GRADIENT = "The result is right, its gradient is not. "
 
 
-def gradients(function: Callable, leaves: Sequence[int]) -> Callable:
-    """The gradients of one number made from `function`'s result, in the arguments whose positions are `leaves`.
+def gradients(use: Callable, names: Sequence[str], wanted: Sequence[str]) -> Callable:
+    """A use of an answer: the gradients of one number made from its result, in the arguments named in `wanted`.
 
     An argument that the result does not depend on has the gradient 0, as has every one of a cut-off result.
     """
 
-    def run(*case) -> tuple[Tensor, ...]:
-        arguments = [x.clone().requires_grad_() if at in leaves else x for at, x in enumerate(case)]
-        inputs = [arguments[at] for at in leaves]
-        out = function(*arguments)
+    @wraps(use)  # so that its arguments keep their names
+    def run(answer: Callable, *case) -> dict[str, Tensor]:
+        arguments = {
+            name: value.clone().requires_grad_() if name in wanted else value
+            for name, value in zip(names, case, strict=True)
+        }
+        out = use(answer, *arguments.values())
+        inputs = [arguments[name] for name in wanted]
         if not out.requires_grad:
-            return tuple(torch.zeros_like(x) for x in inputs)
-        return torch.autograd.grad(out.square().sum(), inputs, materialize_grads=True)
+            return {name: torch.zeros_like(arguments[name]) for name in wanted}
+        found = torch.autograd.grad(out.square().sum(), inputs, materialize_grads=True)
+        return dict(zip(wanted, found, strict=True))
 
     return run
 
 
-def diagnose_both_ways(
-    task: str,
-    answer: Callable,
-    right: Callable,
-    mistakes: Sequence[Mistake],
-    gradient_mistakes: Sequence[Mistake],
-    cases: Sequence[Case],
-    *,
-    leaves: Sequence[int],
-    names: Sequence[str],
-    praise: str,
-) -> Report:
-    """`diagnose` the values and, once they are right, the gradients in the arguments at `leaves`.
+def cut_off(right: Callable, names: Sequence[str], wanted: Sequence[str]) -> dict[str, Mistake]:
+    """Right values whose graph is cut off: the whole of it, or one argument of several."""
 
-    The entries of `gradient_mistakes` are functions like `answer` whose values are right.
-    """
-    report = diagnose(task, answer, right, mistakes, cases, names=names, praise=praise)
-    if not report.passed:
-        return report
-    table = [Mistake(entry.name, gradients(entry.wrong, leaves), entry.message) for entry in gradient_mistakes]
-    ways_back = gradients(answer, leaves), gradients(right, leaves)
-    report = diagnose(task, *ways_back, table, cases, names=names, praise=praise)
-    if report.passed:
-        return report
-    known = {entry.message for entry in table}
-    messages = [
-        text if text in known else f"The result is right, its gradient is not. {text}" for text in report.messages
-    ]
-    return Report(task, False, tuple(messages))
+    def without(cut: str) -> Callable:
+        return lambda *case: right(
+            *(x.detach() if name == cut else x for name, x in zip(names, case, strict=True))
+        )
+
+    table = {"detached": Mistake(lambda *case: right(*case).detach(), NO_GRADIENT)}
+    if len(wanted) > 1:
+        for name in wanted:
+            text = f"The result is right, but no gradient reaches {name}."
+            table[f"{name}_detached"] = Mistake(without(name), text)
+    return table

@@ -4,13 +4,10 @@ Source: attention rollout, which multiplies whole matrices of weights in the sam
 residual stream: Abnar and Zuidema 2020, section 3 (arXiv 2005.00928). Chapter: 03_attention.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 
 def _itself(mask: Tensor) -> Tensor:
@@ -43,63 +40,53 @@ def _up_to(mask: Tensor, layers: int) -> Tensor:
     return torch.stack([_paths(mask, steps) for steps in range(1, layers + 1)]).any(dim=0)
 
 
-OVERFLOW = (
-    "Right for few layers, but with many the number of paths outgrows its dtype. You need to know only whether "
-    "there is a path: go back to booleans after every layer."
-)
-REACH_MISTAKES = (
-    Mistake("untouched", lambda mask, layers: torch.zeros_like(mask), UNTOUCHED),
-    Mistake(
-        "no_residual",
+REACH_MISTAKES = {
+    "no_residual": Mistake(
         _paths,
         "You left out the residual stream: it carries each position on unchanged, so a step may also stand still.",
     ),
-    Mistake(
-        "late_residual",
+    "late_residual": Mistake(
         lambda mask, layers: _paths(mask, layers) | _itself(mask),
         "You add the residual stream once, at the end. Every layer has one: a path may stand still in each.",
     ),
-    Mistake(
-        "not_itself",
+    "not_itself": Mistake(
         _up_to,
         "A position is missing from its own row: the residual stream brings its own input through every layer.",
     ),
-    Mistake(
-        "counts",
+    "counts": Mistake(
         lambda mask, layers: _counts(mask, layers, torch.double),
         "You return how many paths there are. The question is whether there is one: True or False.",
     ),
-    Mistake(
-        "one_more",
+    "one_more": Mistake(
         lambda mask, layers: _reach(mask, layers + 1),
         "One layer too many: a single layer gives what the mask allows, and the position itself.",
     ),
-    Mistake("one_less", lambda mask, layers: _reach(mask, layers - 1), "One layer is missing."),
-    Mistake(
-        "one_layer",
+    "one_less": Mistake(lambda mask, layers: _reach(mask, layers - 1), "One layer is missing."),
+    "one_layer": Mistake(
         lambda mask, layers: mask | _itself(mask),
         "You stop after one layer: what a position has taken in, later layers pass on to others.",
     ),
-    Mistake(
-        "elementwise",
+    "elementwise": Mistake(
         lambda mask, layers: mask,
         "Your result is the mask itself: a power element by element changes nothing. Layers follow one another as "
         "matrices are multiplied.",
     ),
-    Mistake(
-        "any_depth",
+    "any_depth": Mistake(
         lambda mask, layers: _reach(mask, len(mask)),
         "You follow paths of any length. Each layer takes one step, so n layers take at most n.",
     ),
-    Mistake(
-        "transposed",
+    "transposed": Mistake(
         lambda mask, layers: _reach(mask, layers).T,
         "Rows and columns are exchanged: a row tells which inputs reach its position.",
     ),
     # integers come back to 0; in floating point 0 * inf is NaN, which is not above 0 and, as a boolean, True
-    Mistake("overflow", lambda mask, layers: _counts(mask, layers, torch.long) > 0, OVERFLOW),
-    Mistake("overflow_nan_is_true", lambda mask, layers: _counts(mask, layers, torch.float).bool(), OVERFLOW),
-)
+    "overflow": Mistake(
+        lambda mask, layers: _counts(mask, layers, torch.long) > 0,
+        "Right for few layers, but with many the number of paths outgrows its dtype. You need to know only "
+        "whether there is a path: go back to booleans after every layer.",
+        also=(lambda mask, layers: _counts(mask, layers, torch.float).bool(),),
+    ),
+}
 
 
 def reach_cases(seed: int = 0) -> list[Case]:
@@ -111,14 +98,11 @@ def reach_cases(seed: int = 0) -> list[Case]:
     return [(left, 3), (drawn, 2), (left, 1), (two_blocks, 200)]
 
 
-def check_reach(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(mask, layers) -> Bool["seq seq"]`: row i is True at each input that reaches position i."""
-    return diagnose(
-        "reach",
-        answer,
-        _reach,
-        REACH_MISTAKES,
-        reach_cases(seed),
-        names=["mask", "layers"],
-        praise="one step of the mask, or none, in every layer, however many there are.",
-    )
+check_receptive_field = Task(
+    name="receptive field",
+    asks='answer(mask, layers) -> Bool["seq seq"]: row i is True at each input that reaches position i',
+    right=_reach,
+    mistakes=REACH_MISTAKES,
+    cases=reach_cases,
+    praise="one step of the mask, or none, in every layer, however many there are.",
+)

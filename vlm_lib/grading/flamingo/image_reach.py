@@ -1,14 +1,11 @@
 """Checker for what a token can reach: its last image directly, earlier ones through other tokens.
 
-Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Flamingo, section 2.3 (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
-
-from collections.abc import Callable
 
 import torch
 
-from vlm_lib.grading.kit.compare import UNTOUCHED, Case, Mistake, diagnose
-from vlm_lib.grading.kit.report import Report
+from vlm_lib.grading.kit import Case, Mistake, Task
 
 
 def _reach(is_image: list[bool], position: int) -> tuple[set[int], set[int]]:
@@ -22,46 +19,38 @@ def _text_carries(is_image: list[bool], position: int) -> tuple[set[int], set[in
     return {last} - {0}, carried - {0, last}
 
 
-REACH_MISTAKES = (
-    Mistake("untouched", lambda tags, at: (set(), set()), UNTOUCHED),
-    Mistake(
-        "all_direct",
+REACH_MISTAKES = {
+    "all_direct": Mistake(
         lambda tags, at: (set(range(1, sum(tags[: at + 1]) + 1)), set()),
         "You let the token cross-attend to all previous images. Directly it sees the last one only.",
     ),
-    Mistake(
-        "nothing_indirect",
+    "nothing_indirect": Mistake(
         lambda tags, at: (_reach(tags, at)[0], set()),
         "You say that earlier images are out of reach. Earlier tokens hold their content: can it see those?",
     ),
-    Mistake(
-        "overlap",
+    "overlap": Mistake(
         lambda tags, at: (_reach(tags, at)[0], _reach(tags, at)[0] | _reach(tags, at)[1]),
         "Your second set repeats the directly seen image; it should hold those reached only through other tokens.",
     ),
-    Mistake(
-        "future",
+    "future": Mistake(
         lambda tags, at: (_reach(tags, at)[0], set(range(1, sum(tags) + 1)) - _reach(tags, at)[0]),
         "Your second set holds images that come later. Self-attention is causal: no earlier token has seen them.",
     ),
-    Mistake(
-        "from_zero",
+    "from_zero": Mistake(
         lambda tags, at: tuple({image - 1 for image in images} for images in _reach(tags, at)),
         "You number the images from 0; image 1 is the first.",
     ),
-    Mistake(
-        "strictly_before",
+    "strictly_before": Mistake(
         lambda tags, at: _reach(tags, at - 1) if at else (set(), set()),
         "You count only images strictly before the position; a tag sees its own image.",
     ),
-    Mistake(
-        "text_carries",
+    "text_carries": Mistake(
         _text_carries,
         "You lose an image whose tag is followed at once by another tag. The tag is a token too: it sees its "
         "image, and later tokens see the tag.",
     ),
-    Mistake("swapped", lambda tags, at: _reach(tags, at)[::-1], "You return the two sets in the wrong order."),
-)
+    "swapped": Mistake(lambda tags, at: _reach(tags, at)[::-1], "You return the two sets in the wrong order."),
+}
 
 
 def reach_cases(seed: int = 0) -> list[Case]:
@@ -74,14 +63,11 @@ def reach_cases(seed: int = 0) -> list[Case]:
     ]
 
 
-def check_reach(answer: Callable, *, seed: int = 0) -> Report:
-    """Check `answer(is_image: list[bool], position) -> (seen directly, reached only indirectly)`: two sets."""
-    return diagnose(
-        "reach",
-        answer,
-        _reach,
-        REACH_MISTAKES,
-        reach_cases(seed),
-        names=["is_image", "position"],
-        praise="the last image directly, all earlier ones through the tokens that saw them.",
-    )
+check_image_reach = Task(
+    name="image reach",
+    asks="answer(is_image: list[bool], position) -> (images seen directly, reached only indirectly), two sets",
+    right=_reach,
+    mistakes=REACH_MISTAKES,
+    cases=reach_cases,
+    praise="the last image directly, all earlier ones through the tokens that saw them.",
+)
