@@ -127,6 +127,13 @@ def test_a_shape_has_the_area_that_geometry_says():
     assert area["star"] == pytest.approx(5 * 1.05 * 0.46 * np.sin(np.pi / 5), rel=0.01)
 
 
+def test_numpys_integers_count_and_seed_like_any_other():
+    plain, numpys = generate(3, 5, objects=2), generate(np.int64(3), np.int32(5), objects=np.uint8(2))
+    assert torch.equal(numpys.images, plain.images)
+    assert captions(numpys, np.int64(4)) == captions(plain, 4)
+    assert questions(numpys, np.int64(4)) == questions(plain, 4)
+
+
 def test_rendering_changes_only_what_was_changed():
     scenes = generate(6, 1, objects=2)
     changed = scenes.attributes.copy()
