@@ -7,9 +7,14 @@ HTML := _build/html
 PORT ?= 8000
 # Single-threaded workers: two test processes with two threads each would fight over two cores.
 ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
-# The stamp's name holds a checksum of what decides the environment, so that neither a fresh clone's file times nor a
-# change of branch can leave an old environment in use.
-STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
+# The stamp's name holds a checksum of what decides the environment, this folder's path among it, so that neither a fresh
+# clone's file times nor a change of branch nor a checkout that was copied or moved can leave an old environment in use.
+STAMP := $(VENV)/.installed-$(shell { pwd -P; cat requirements.txt pyproject.toml; } | cksum | cut -d' ' -f1)
+# What is given on the command line reaches the tools as GIVEN_..., through the environment and as it was typed: make
+# itself and the shell would take a $$ or a backtick in it for their own.
+GIVEN := NAME URL CHAPTER SHEET SUBMISSIONS OUT
+unexport $(GIVEN)
+$(foreach name,$(GIVEN),$(eval export GIVEN_$(name) := $$(value $(name))))
 
 .PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock clean
 .DEFAULT_GOAL := help
@@ -19,11 +24,14 @@ help:  ## List these targets
 
 env: $(STAMP)  ## Create .venv and install what requirements.txt pins (the other targets do it when it is needed)
 
+# The environment is made anew where there is none, where making one was interrupted (no pip), and where it belongs to
+# another folder (its scripts name the interpreter by its full path).
 # --no-compile: Python compiles what is imported when it is imported; compiling all of it takes a minute.
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' was not found; say make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Python 3.11 is needed, %s is Python %d.%d" % (sys.executable, *v))'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 && head -n 3 $(BIN)/pip 2>/dev/null | grep -qF "$$(pwd -P)/$(BIN)/" || { \
+	  echo "Making a new environment in $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "Installing the pinned packages into $(VENV): about 6 GB on Linux with PyTorch for GPUs, a few minutes"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -42,7 +50,7 @@ lab: $(STAMP)  ## Open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 run: $(STAMP)  ## Bring the .ipynb halves up to date: re-execute the chapters whose code changed (CHAPTER=..., FORCE=1)
-	$(BIN)/python $(TOOLS)/run_notebooks.py $(if $(FORCE),--force) $(CHAPTER)
+	$(BIN)/python $(TOOLS)/run_notebooks.py $(if $(FORCE),--force) $$GIVEN_CHAPTER
 
 verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; the scoreboard shows what came out (CHAPTER=...)
 	$(BIN)/python $(TOOLS)/verify.py $(CHAPTER)
@@ -66,19 +74,19 @@ book-tests: book  ## Check the built pages, in a browser too where there is a Ch
 	$(BIN)/python -m pytest tests/book/built
 
 chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
-	$(BIN)/python $(TOOLS)/new_chapter.py "$(NAME)"
+	$(BIN)/python $(TOOLS)/new_chapter.py "$$GIVEN_NAME"
 
 set-url: $(STAMP)  ## Rewrite everything that derives from the repository's address: make set-url URL=https://github.com/you/repo
-	$(BIN)/python $(TOOLS)/set_url.py "$(URL)"
+	$(BIN)/python $(TOOLS)/set_url.py "$$GIVEN_URL"
 
 check-colab: $(STAMP)  ## Run one chapter alone in a fresh environment, as Colab would: make check-colab CHAPTER=34_flamingo
-	$(BIN)/python $(TOOLS)/check_colab.py "$(CHAPTER)"
+	$(BIN)/python $(TOOLS)/check_colab.py "$$GIVEN_CHAPTER"
 
 release: $(STAMP)  ## Write the student version of a problem sheet: make release SHEET=34_flamingo OUT=folder
-	$(BIN)/python -m vlm_lib.grading release "$(SHEET)" "$(OUT)"
+	$(BIN)/python -m vlm_lib.grading release "$$GIVEN_SHEET" "$$GIVEN_OUT"
 
 grade: $(STAMP)  ## Grade submissions: make grade SHEET=34_flamingo SUBMISSIONS=folder OUT=folder
-	$(BIN)/python -m vlm_lib.grading grade "$(SHEET)" "$(SUBMISSIONS)" "$(OUT)"
+	$(BIN)/python -m vlm_lib.grading grade "$$GIVEN_SHEET" "$$GIVEN_SUBMISSIONS" "$$GIVEN_OUT"
 
 picture: book  ## Redraw the README's picture of the book (needs Chromium)
 	$(BIN)/python $(TOOLS)/picture.py

@@ -6,10 +6,11 @@ declare. A package that nothing reaches is left out, so leftovers of an experime
 
 import sys
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from vlm_lib.cache import write_atomically
 
 GROUPS = {
     "the build of vlm_lib itself": ["setuptools"],
@@ -74,4 +75,4 @@ def lock() -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(lock())
+    write_atomically(sys.argv[1], lock())

@@ -78,6 +78,15 @@ def state_hash(text_half: Path, root: Path = ROOT) -> str:
     return digest.hexdigest()[:16]
 
 
+def as_jupyter_writes(text_half: Path) -> str:
+    """The text half as jupytext writes it from the executed half, so that pairing in JupyterLab changes nothing.
+
+    It wraps the metadata of cells (captions, alt texts) at 80 characters, and leaves everything else as it is.
+    """
+    config = jupytext.config.load_jupytext_config(str(text_half))
+    return jupytext.writes(jupytext.read(text_half), fmt="md:myst", config=config)
+
+
 def recorded_hash(executed_half: Path) -> str | None:
     """The hash that the executed half was made from, or None where there is no such record."""
     if not executed_half.exists():

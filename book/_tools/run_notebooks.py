@@ -9,7 +9,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from pairs import HASH_KEY, ROOT, chapters, is_stale, state_hash
+from pairs import HASH_KEY, ROOT, as_jupyter_writes, chapters, is_stale, state_hash
+
+from vlm_lib.cache import write_atomically
 
 CELL_TIMEOUT = 1200  # seconds; a chapter's budget is far below it, so only a hang ends here
 
@@ -52,9 +54,7 @@ def is_progress_bar(output: nbformat.NotebookNode) -> bool:
 
 def save(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook whole or not at all."""
-    part = path.with_suffix(".ipynb.part")
-    nbformat.write(notebook, part)
-    part.replace(path)
+    write_atomically(path, nbformat.writes(notebook).rstrip("\n") + "\n")
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
@@ -71,7 +71,10 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
 
 
 def update(text_half: Path, force: bool, root: Path = ROOT) -> str:
-    """Update one chapter; returns what was done."""
+    """Update one chapter; returns what was done. The text half is wrapped as JupyterLab would wrap it."""
+    wrapped = as_jupyter_writes(text_half)
+    if wrapped != text_half.read_text(encoding="utf-8"):
+        write_atomically(text_half, wrapped)
     state = state_hash(text_half, root)  # before the run: an edit made meanwhile must leave the notebook stale
     notebook = refresh_text(text_half)
     if not force and not is_stale(text_half, root):

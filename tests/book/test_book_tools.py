@@ -1,5 +1,10 @@
 """The tools behind `make run` and `make set-url`, and the chapter checks: each rule is seen to be broken."""
 
+import os
+import subprocess
+import sys
+import time
+
 import chapter_rules
 import jupytext
 import lock
@@ -86,6 +91,41 @@ def test_pairing_in_jupyter_keeps_what_the_checks_need(chapter, tree):
     assert "ledger: [Q14]" in text
     assert "executed_from" not in text
     assert "jupytext_version" not in text
+
+
+CAPTION = "A caption that is too long for a line of YAML as jupytext writes it, that has eighty characters."
+FIGURE = f"""
+```{{code-cell}} ipython3
+---
+mystnb:
+  figure:
+    caption: {CAPTION}
+    name: a-figure
+---
+print(small.VALUE)
+```
+"""
+
+
+def test_saving_in_jupyter_changes_nothing_after_an_update(chapter, tree):
+    (tree / "jupytext.toml").write_text((ROOT / "jupytext.toml").read_text())
+    chapter.write_text(CHAPTER + FIGURE)
+    executed_half = chapter.with_suffix(".ipynb")
+    notebook = run_notebooks.refresh_text(chapter)
+    notebook.metadata[pairs.HASH_KEY] = {"executed_from": pairs.state_hash(chapter, tree)}
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # a kernel writes it
+    run_notebooks.save(notebook, executed_half)
+    assert run_notebooks.update(chapter, force=False, root=tree) == "unchanged code, outputs kept"
+    text = chapter.read_text()
+    assert CAPTION in " ".join(text.split())
+    os.utime(executed_half, (time.time() + 5,) * 2)  # as after an edit in JupyterLab
+    subprocess.run([sys.executable, "-m", "jupytext", "--sync", executed_half], check=True, capture_output=True)
+    assert chapter.read_text() == text
+
+
+@pytest.mark.parametrize("path", pairs.chapters(), ids=lambda path: path.stem)
+def test_the_text_half_stands_as_jupyter_would_save_it(path):
+    assert path.read_text() == pairs.as_jupyter_writes(path), "make run wraps it"
 
 
 @pytest.mark.parametrize(

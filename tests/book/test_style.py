@@ -80,7 +80,7 @@ def test_ruff_forbids_bare_comparisons():
 def test_nothing_stands_at_the_top_but_what_belongs_there():
     known = {
         "README.md", "CONTRIBUTING.md", "LICENSE", "LICENSE-DATA.md", "Makefile", "pyproject.toml",
-        "requirements.txt", "_config.yml", "_toc.yml", "jupytext.toml", ".ci", ".gitignore",
+        "requirements.txt", "_config.yml", "_toc.yml", "jupytext.toml", ".ci", ".gitattributes", ".gitignore",
         "book", "notebooks", "vlm_lib", "tests",
     }  # fmt: skip
     made = {".git", ".venv", "_build", "vlm_lib.egg-info", ".pytest_cache", ".ruff_cache", ".hypothesis"}

@@ -197,20 +197,6 @@ def test_a_damaged_cache_is_reported_and_rebuilt(monkeypatch, tmp_path, damage):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_an_interrupted_build_leaves_no_half_file(monkeypatch, tmp_path):
-    monkeypatch.setenv("VLM_LIB_CACHE", str(tmp_path))
-
-    def killed(path, content):
-        with path.open("wb") as file:
-            file.write(content[: len(content) // 2])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(openmoji_images.Path, "write_bytes", killed)
-    with pytest.raises(KeyboardInterrupt):
-        openmoji_images.cached_images("line", CODES[:2])
-    assert not openmoji_images.cache_path("line", CODES[:2]).exists()
-
-
 def test_a_cache_of_another_shape_is_rebuilt(monkeypatch, tmp_path):
     monkeypatch.setenv("VLM_LIB_CACHE", str(tmp_path))
     sound = openmoji_images.cached_images("line", CODES[:3])

@@ -93,6 +93,7 @@ def test_same_seed_same_clips_different_seeds_differ():
     assert torch.equal(first.frames, again.frames)
     assert first.narrations == again.narrations
     assert not torch.equal(first.frames, other.frames)
+    assert torch.equal(videos(np.int64(3), np.int64(5), frames=np.int64(4)).frames, first.frames)
 
 
 def test_subsets_keep_all_fields_together():

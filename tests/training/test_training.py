@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.resumable import batches, build, train
 from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,43 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from vlm_lib.training import Weighted, fit, weighted_gradients
 from vlm_lib.training.weights import state_digest
 
-# All that a resumed run can get wrong: dropout, running statistics, a frozen part, a group of its own.
-RUN = textwrap.dedent("""
-    import sys, time
-    import torch
-    from torch import nn
-    from vlm_lib.training.seeds import seed_everything
-    from vlm_lib.training import fit
-
-    def build(seed=0):
-        seed_everything(seed)
-        model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.GELU(), nn.Linear(16, 4))
-        model[0].weight.requires_grad_(False)
-        return model
-
-    def batches(step):
-        x = torch.randn(12, 8, generator=torch.Generator().manual_seed(step))
-        return x, x[:, :4].sin() + 0.1 * torch.randn(12, 4)
-
-    def loss_fn(model, batch):
-        return (model(batch[0]) - batch[1]).square().mean()
-
-    def train(model, checkpoint, batches=batches, **changes):
-        settings = dict(steps=60, lr=1e-2, warmup=5, seed=3, checkpoint=checkpoint, checkpoint_every=7)
-        settings["param_groups"] = [{"params": [model[4].bias], "lr_scale": 10.0}]
-        return fit(model, batches, loss_fn, **(settings | changes))
-""")
-exec(compile(RUN, "RUN", "exec"))
-
-KILLED = RUN + textwrap.dedent("""
-    def slow(step):
-        print(step, flush=True)
-        time.sleep(0.02)
-        return batches(step)
-
-    torch.set_num_threads(int(sys.argv[2]))
-    train(build(), sys.argv[1], slow)
-""")
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def _uninterrupted():
@@ -60,8 +25,8 @@ def _uninterrupted():
 
 def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path):
     path = tmp_path / "run.safetensors"
-    command = [sys.executable, "-c", KILLED, str(path), str(torch.get_num_threads())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "helpers.resumable", str(path), str(torch.get_num_threads())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS) as process:
         for line in process.stdout:
             if int(line) == 38:
                 process.kill()
@@ -110,6 +75,7 @@ def test_damaged_checkpoint_is_reported_and_replaced(tmp_path):
         (0, {"seed": 4}, "seed"),
         (0, {"steps": 61, "warmup": 6}, "steps, warmup"),
         (0, {"param_groups": None}, "lr_scales"),
+        (0, {"optimizer": "sgd"}, "optimizer"),
         (1, {}, "initial_state"),
     ],
 )
@@ -181,17 +147,71 @@ def test_frozen_parameters_and_the_mode_stay_as_they_are():
     assert not model[2].training
 
 
-def test_random_state_is_given_back():
-    torch.manual_seed(5)
-    np.random.seed(5)
-    expected = torch.rand(3), np.random.rand(3)
-    torch.manual_seed(5)
-    np.random.seed(5)
-    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
-    torch.manual_seed(5)
-    fit(model, lambda step: torch.rand(4, 2), lambda m, x: m(x).square().mean(), steps=3, lr=1e-3)
-    assert torch.equal(torch.rand(3), expected[0])
-    assert np.array_equal(np.random.rand(3), expected[1])
+def test_numpys_integers_and_floats_train_the_same(tmp_path):
+    plain, numpys = build(), build()
+    expected = train(plain, None, steps=8, seed=3)
+    found = train(
+        numpys,
+        tmp_path / "c",
+        steps=np.int64(8),
+        seed=np.int64(3),
+        warmup=np.int32(5),
+        checkpoint_every=np.uint8(4),
+    )
+    assert found.loss == expected.loss
+    assert state_digest(numpys.state_dict()) == state_digest(plain.state_dict())
+    assert train(build(), tmp_path / "c", steps=8, checkpoint_every=4) == found  # and is found again
+
+
+@pytest.mark.parametrize(("share", "steps", "warmup"), [(0.1, 60, 6), (0.05, 10, 1), (0.99, 60, 59), (0.5, 1, 0)])
+def test_a_warmup_can_be_a_share_of_the_updates(share, steps, warmup):
+    one, other = build(), build()
+    assert train(one, None, steps=steps, warmup=share).loss == train(other, None, steps=steps, warmup=warmup).loss
+    assert state_digest(one.state_dict()) == state_digest(other.state_dict())
+
+
+def test_after_each_step_a_parameter_can_be_brought_back():
+    model = nn.ParameterDict({"low": nn.Parameter(torch.zeros(3)), "free": nn.Parameter(torch.zeros(3))})
+    seen = []
+
+    def no_lower(model):
+        model["low"].clamp_(min=-0.25)
+        seen.append(model["low"].tolist())
+
+    fit(model, lambda step: None, _sum, steps=5, lr=0.1, schedule="constant", after_step=no_lower)
+    assert seen[0] == pytest.approx([-0.1] * 3, rel=1e-4)  # AdamW's first move is the rate
+    assert seen[2:] == [[-0.25] * 3] * 3
+    assert (model["free"] < -0.4).all()
+
+
+def test_sgd_moves_by_the_gradient_and_its_momentum_and_is_resumed(tmp_path):
+    def trained(steps_before_a_kill=None):
+        model = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(model.weight, 0.0)
+
+        def batch(step):
+            if step == steps_before_a_kill:
+                raise KeyboardInterrupt
+            return torch.ones(1, 1)
+
+        arguments = {"steps": 4, "lr": 0.1, "schedule": "constant", "optimizer": "sgd", "betas": (0.5, 0.9)}
+        arguments |= {"clip_norm": float("inf"), "weight_decay": 0.0, "checkpoint_every": 1}
+        fit(model, batch, lambda m, x: 2 * m(x).sum(), checkpoint=tmp_path / "c", **arguments)
+        return model.weight.item()
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(steps_before_a_kill=2)
+    velocities = [2.0, 3.0, 3.5, 3.75]  # v <- 0.5 v + gradient
+    assert trained() == pytest.approx(-0.1 * sum(velocities))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_noticed_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "c", tmp_path / "folder"):
+        with pytest.raises(ValueError, match=f"checkpoint: got '{path}', expected a file that can be written"):
+            train(build(), path, batches=lambda step: pytest.fail("trained"))
+    assert [path.name for path in tmp_path.rglob("*") if path.name.startswith(".")] == []
 
 
 def test_weighted_batches_give_the_update_of_the_weighted_sum():
@@ -283,13 +303,12 @@ def test_slow_bfloat16_is_said(monkeypatch):
         warn_if_slow(torch.device("cpu"))
 
 
-def test_time_and_progress_are_reported(capsys):
-    model = build()
-    history = train(model, None, progress="tiny model")
+def test_time_is_reported_and_progress_where_it_has_a_name(capsys):
+    history = train(build(), None, progress="tiny model")
     assert history.seconds > 0
     assert history.cpu_seconds > 0
     assert "tiny model: 60 steps\n" in capsys.readouterr().err
-    train(model, None)
+    train(build(), None)
     assert capsys.readouterr().err == ""
 
 
@@ -316,11 +335,17 @@ def test_divergence_names_the_step_and_spares_the_weights(bad):
         ("lr", float("inf")),
         ("warmup", -1),
         ("warmup", 60),
+        ("warmup", 1.0),
+        ("warmup", 0.0),
+        ("warmup", float("nan")),
+        ("warmup", "5"),
+        ("warmup", True),
         ("clip_norm", 0),
         ("seed", -1),
         ("checkpoint_every", 0),
         ("precision", "float16"),
         ("schedule", "linear"),
+        ("optimizer", "adam"),
     ],
 )
 def test_bad_arguments_are_named(argument, value):

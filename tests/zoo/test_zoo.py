@@ -2,10 +2,14 @@
 
 import dataclasses
 import functools
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.unprivileged import run_unprivileged
 
 from vlm_lib import zoo
 from vlm_lib.data import scenes
@@ -17,6 +21,7 @@ from vlm_lib.zoo import clip_worlds, lm_texts, report
 from vlm_lib.zoo.store import recipe_path
 
 TINY = zoo.ClipRecipe("scenes", steps=6, batch=16, examples=64, width=24, text_width=16, dim=8, layers=1)
+MAT = torch.ones(2, 2)
 TINY_LM = zoo.LmRecipe(steps=6, rows=4, seq=32, documents=64, width=16, layers=1, heads=2)
 
 
@@ -34,25 +39,60 @@ def cache(session_cache, monkeypatch):
     return session_cache / "zoo"
 
 
-@pytest.fixture
-def model():
-    return zoo.build_clip(TINY).eval()
-
-
-def _no_training(*_, **__):
-    raise AssertionError("trained again")
-
-
-def test_trained_once_then_found(cache, monkeypatch):
+def test_trained_once_then_found(cache):
     first = zoo.tiny_clip(recipe=TINY)
-    monkeypatch.setattr(clip_module, "fit", _no_training)
+    written = first.card.path.stat().st_mtime_ns
     again = zoo.tiny_clip(recipe=TINY)
+    assert again.card.path.stat().st_mtime_ns == written
     assert state_digest(again.state_dict()) == state_digest(first.state_dict())
     assert again.card == first.card
     assert again.card.path.parent == cache
     assert not again.training
     assert not any(parameter.requires_grad for parameter in again.parameters())
     assert not list(cache.glob("*.training"))
+
+
+@pytest.mark.parametrize("load", [lambda: zoo.tiny_clip(recipe=TINY), lambda: zoo.tiny_lm(recipe=TINY_LM)])
+def test_loading_leaves_the_random_state_as_it_was(cache, load):
+    draws = []
+    for times in range(3):  # not loaded, trained, found
+        torch.manual_seed(5)
+        np.random.seed(5)
+        if times:
+            load()
+        draws.append((torch.rand(3).tolist(), np.random.rand()))
+    assert draws[0] == draws[1] == draws[2]
+
+
+def test_seeds_of_every_kind_are_the_same_recipe_and_the_last_one_trains(cache):
+    path = zoo.tiny_clip(recipe=dataclasses.replace(TINY, seed=3)).card.path
+    numpys = dataclasses.replace(TINY, seed=np.int64(3), steps=np.int32(TINY.steps))
+    assert zoo.tiny_clip(recipe=numpys).card.path == path
+    largest = zoo.tiny_lm(recipe=dataclasses.replace(TINY_LM, seed=2**32 - 1))
+    assert largest.card.recipe["seed"] == 2**32 - 1
+
+
+def test_a_complete_cache_may_be_read_only(cache):
+    zoo.tiny_clip(recipe=TINY)
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+        copy = shutil.copytree(cache, Path(folder) / "zoo", ignore=shutil.ignore_patterns("*.lock"))
+        for path in (copy.parent, copy):
+            path.chmod(0o555)
+        code = (
+            "from vlm_lib.zoo import ClipRecipe, tiny_clip\n"
+            "os.environ['VLM_LIB_CACHE'] = sys.argv[1]\n"
+            f"recipe = ClipRecipe(**{vars(TINY)})\n"
+            "print(tiny_clip(recipe=recipe).card.quality['R@1 text'])\n"
+            "try: tiny_clip(recipe=ClipRecipe('scenes'))\n"
+            "except ValueError as error: print(error)\n"
+        )
+        found, missing = run_unprivileged(code, folder).splitlines()
+        assert sorted(path.suffix for path in copy.iterdir()) == [".safetensors"]
+        copy.parent.chmod(0o755)
+        copy.chmod(0o755)
+    assert float(found) == zoo.tiny_clip(recipe=TINY).card.quality["R@1 text"]
+    assert missing.startswith("VLM_LIB_CACHE: got")
+    assert missing.endswith("expected a file that can be written (Permission denied)")
 
 
 def test_the_number_of_threads_does_not_matter_and_is_given_back(cache):
@@ -96,18 +136,20 @@ def test_a_damaged_file_is_reported_and_rebuilt(cache):
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match=f"{path} does not match its checksum.*training the model again"):
+    with pytest.warns(UserWarning, match=f"{path} does not match its checksum.*building it again"):
         again = zoo.tiny_clip(recipe=TINY)
     assert state_digest(again.state_dict()) == state_digest(first.state_dict())
     assert state_digest(read_weights(path)[0]) == state_digest(first.state_dict())
 
 
-def test_weights_of_another_model_are_reported_and_rebuilt(cache):
+def test_weights_kept_under_a_wrong_name_are_reported_and_rebuilt(cache):
     first = zoo.tiny_clip(recipe=TINY)
-    save_weights({"a": torch.ones(2)}, first.card.path)
-    with pytest.warns(UserWarning, match="holds the weights of another model"):
-        again = zoo.tiny_clip(recipe=TINY)
-    assert state_digest(again.state_dict()) == state_digest(first.state_dict())
+    other = zoo.tiny_clip(recipe=dataclasses.replace(TINY, seed=1))
+    for foreign in (lambda path: shutil.copy(other.card.path, path), lambda path: save_weights({"a": MAT}, path)):
+        foreign(first.card.path)
+        with pytest.warns(UserWarning, match="was not written under this name; building it again"):
+            again = zoo.tiny_clip(recipe=TINY)
+        assert state_digest(again.state_dict()) == state_digest(first.state_dict())
 
 
 def test_an_interrupted_training_goes_on(cache, monkeypatch):
@@ -131,68 +173,10 @@ def test_an_interrupted_training_goes_on(cache, monkeypatch):
     assert len(steps) == 6 + 2  # stopped in the sixth, resumed after the fourth
 
 
-def test_seeds_give_different_models_and_the_same_seed_the_same(model):
-    other = zoo.build_clip(dataclasses.replace(TINY, seed=1))
+def test_seeds_give_different_models_and_the_same_seed_the_same():
+    model, other = (zoo.build_clip(dataclasses.replace(TINY, seed=seed)) for seed in (0, 1))
     assert state_digest(model.state_dict()) == state_digest(zoo.build_clip(TINY).state_dict())
     assert state_digest(model.state_dict()) != state_digest(other.state_dict())
-
-
-def test_features_are_unit_vectors_and_tokens_a_grid(model):
-    drawn = scenes.generate(5, 0)
-    images, texts = model.encode_image(drawn.images), model.encode_text(scenes.captions(drawn))
-    assert images.shape == texts.shape == (5, 8)
-    assert torch.allclose(images.norm(dim=1), torch.ones(5), atol=1e-5)
-    assert torch.allclose(texts.norm(dim=1), torch.ones(5), atol=1e-5)
-    assert model.image_tokens(drawn.images).shape == (5, 16, 24)
-    assert model.logit_scale.item() == pytest.approx(1 / 0.07, rel=1e-4)
-    model.clip.logit_scale.data.fill_(9.0)
-    assert model.logit_scale == 100
-
-
-def test_tokens_are_those_that_open_clip_pools_over(model):
-    images = scenes.generate(3, 0).images
-    model.clip.visual.output_tokens = True
-    _, expected = model.clip.visual(scenes.as_float(images))
-    assert torch.allclose(model.image_tokens(images), expected, atol=1e-6)
-    assert torch.allclose(model.vision(scenes.as_float(images)), expected, atol=1e-6)
-
-
-def test_a_text_is_read_at_its_end_and_padding_is_not(model):
-    ids = model.tokenize(["a red circle .", "a red circle left of a small blue star ."])
-    eos, pad = model.tokenizer.eos_token_id, model.tokenizer.pad_token_id
-    assert ids.shape == (2, TINY.context)
-    assert (ids == eos).sum(dim=1).tolist() == [1, 1]
-    assert ids[0, 4] == eos
-    features = model.clip.encode_text(ids)
-    assert torch.allclose(features, model.clip.encode_text(ids.masked_fill(ids == pad, 77)), atol=1e-6)
-    changed = ids.clone()
-    changed[:, 0] = 77
-    assert not torch.allclose(features, model.clip.encode_text(changed), atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    "images",
-    [
-        torch.zeros(3, 64, 64, dtype=torch.uint8),
-        torch.zeros(0, 3, 64, 64, dtype=torch.uint8),
-        torch.zeros(2, 3, 32, 64, dtype=torch.uint8),
-        torch.zeros(2, 1, 64, 64),
-        torch.zeros(2, 3, 64, 64, dtype=torch.int64),
-    ],
-)
-def test_bad_images(model, images):
-    for encode in (model.encode_image, model.image_tokens):
-        with pytest.raises(ValueError, match="^images: got"):
-            encode(images)
-
-
-def test_bad_texts(model):
-    for texts in ([], "a red circle ."):
-        with pytest.raises(ValueError, match="^texts: got"):
-            model.encode_text(texts)
-    with pytest.raises(ValueError, match="'red red .* is too long, expected at most 23 words"):
-        model.encode_text(["red", "red " * 24])
-    assert model.encode_text(["red " * 23]).shape == (1, 8)
 
 
 def test_bad_requests():
@@ -212,13 +196,6 @@ def test_scene_pairs_label_equal_meanings_and_differ_in_wording():
     assert np.array_equal(pairs.labels[:, None] == pairs.labels, same)
     assert same.sum() > 200  # the draw holds duplicates
     assert len({tuple(texts) for texts in pairs.texts}) == clip_worlds.WORDINGS
-
-
-def test_recall_counts_ties_as_misses():
-    eye = torch.eye(4)
-    assert clip_worlds.recall_at_1(eye, eye) == {"R@1 text": 1.0, "R@1 image": 1.0}
-    assert clip_worlds.recall_at_1(eye, eye[[0, 0, 2, 3]]) == {"R@1 text": 0.5, "R@1 image": 0.75}
-    assert clip_worlds.recall_at_1(eye, torch.ones(4, 4) / 2) == {"R@1 text": 0.0, "R@1 image": 0.0}
 
 
 class _Oracle:
@@ -251,7 +228,7 @@ def test_the_measure_gives_a_bag_of_words_full_marks_but_for_word_order():
         told |= dict(zip(keys, scenes.captions(part), strict=True))
     quality = clip_worlds.measure_scenes(_Oracle(told))
     for name in ("shape", "colour", "size"):
-        assert quality[name] == quality[f"{name} (held-out pairs)"] == 1.0
+        assert quality[f"{name}, nearest caption"] == quality[f"{name}, nearest caption (held-out pairs)"] == 1.0
     assert quality["word order"] < 0.1  # exchanged objects leave the bag as it is: nearly always a tie
 
 
@@ -295,34 +272,15 @@ def test_lm_batches_are_windows_of_both_strings():
     assert not any("is a kind of" in text for text in texts[::2])
 
 
-def test_tiny_lm_is_trained_once_and_tied(cache, monkeypatch):
+def test_tiny_lm_is_trained_once_and_tied(cache):
     first = zoo.tiny_lm(recipe=TINY_LM)
-    monkeypatch.setattr(zoo.lm, "fit", _no_training)
+    written = first.card.path.stat().st_mtime_ns
     again = zoo.tiny_lm(recipe=TINY_LM)
+    assert again.card.path.stat().st_mtime_ns == written
     assert state_digest(again.model.state_dict()) == state_digest(first.model.state_dict())
     assert again.model.lm_head.weight is again.model.transformer.wte.weight
     assert again.card.quality["scene perplexity"] > 1
     assert not again.model.training
-
-
-def test_perplexity_and_accuracy_against_a_plain_loop():
-    model, tokenizer = zoo.build_lm(TINY_LM).eval(), world_tokenizer()
-    texts = ["<bos> a red circle . <eos>", "<bos> a small blue star above a ring . <eos>", "<bos> red"]
-    terms, guesses = [], []
-    for text in texts:
-        ids = tokenizer(text, return_tensors="pt").input_ids
-        log_probabilities = model(input_ids=ids).logits[0].log_softmax(dim=-1)
-        terms += [-log_probabilities[i, ids[0, i + 1]].item() for i in range(ids.shape[1] - 1)]
-        guesses.append(tokenizer.convert_ids_to_tokens(int(log_probabilities[-1].argmax())))
-    assert zoo.perplexity(model, tokenizer, texts) == pytest.approx(np.exp(np.mean(terms)), rel=1e-4)
-    assert zoo.next_word_accuracy(model, tokenizer, texts, guesses) == 1.0
-    assert zoo.next_word_accuracy(model, tokenizer, texts, [guesses[0], "<image>", "<image>"]) == pytest.approx(
-        1 / 3
-    )
-    with pytest.raises(ValueError, match="texts: got none"):
-        zoo.perplexity(model, tokenizer, [])
-    with pytest.raises(ValueError, match="words: got 1 for 3 prompts"):
-        zoo.next_word_accuracy(model, tokenizer, texts, ["red"])
 
 
 def test_the_table_shows_what_was_measured(cache, monkeypatch, capsys):
@@ -342,7 +300,13 @@ def test_the_table_shows_what_was_measured(cache, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "lowest"), [("R@1 text", 0.85), ("colour", 0.95), ("shape", 0.75), ("size", 0.93)]
+    ("name", "lowest"),
+    [
+        ("R@1 text", 0.85),
+        ("colour, nearest caption", 0.95),
+        ("shape, nearest caption", 0.9),
+        ("size, nearest caption", 0.95),
+    ],
 )
 def test_the_zoo_that_the_chapters_use_is_good_enough(name, lowest):
     """Not a test of luck: the seed is fixed, and the bars are below what was seen on validation draws."""

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from vlm_lib import zoo
 from vlm_lib.data.tokenizer import world_tokenizer
+from vlm_lib.models.clip import VisionTokens
 from vlm_lib.training.weights import state_digest
 from vlm_lib.zoo import pretrained, report
 
@@ -95,7 +96,7 @@ def test_open_clip_with_random_weights():
     assert not clip.training
     assert tokenizer(["a red circle"]).shape == (1, 77)
     images = torch.randn(2, 3, *clip.visual.image_size)
-    tokens = zoo.VisionTokens(clip.visual)(images)
+    tokens = VisionTokens(clip.visual)(images)
     assert tokens.shape == (2, 49, 384)
     assert clip.encode_image(images).shape == (2, 256)
     assert preprocess.transforms

@@ -49,7 +49,7 @@ def _batches(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: 
             list(texts[start : start + 128]),
             padding=True,
             truncation=True,
-            max_length=model.config.n_positions,
+            max_length=model.config.max_position_embeddings,
             return_tensors="pt",
         ).to(model.device)
         yield batch.input_ids, batch.attention_mask

@@ -87,7 +87,8 @@ def fit(
     if precision == "bfloat16":
         warn_if_slow(device)
     settings = {"steps": steps, "lr": float(lr), "warmup": warmup, "weight_decay": float(weight_decay)}
-    settings |= {"betas": [float(beta) for beta in betas], "clip_norm": float(clip_norm), "seed": seed}
+    settings |= {"betas": [float(beta) for beta in betas], "seed": seed}
+    settings |= {"clip_norm": float(clip_norm) if clip_norm < math.inf else None}  # JSON has no infinity
     settings |= {"precision": precision, "schedule": schedule, "optimizer": optimizer}
     settings |= {"lr_scales": [group["lr_scale"] for group in update.param_groups]}
     keep = Checkpoint(checkpoint, model, update, settings) if checkpoint is not None else None

@@ -92,6 +92,7 @@ def build_lm(recipe: LmRecipe) -> GPT2LMHeadModel:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        loss_type="ForCausalLM",  # what it would choose itself, but with a warning
     )
     return GPT2LMHeadModel(config)
 
