@@ -33,7 +33,7 @@ def prefix_lm_mask(prefix_len: Int[Tensor, " batch"], seq: int) -> Bool[Tensor, 
     """Causal, except that the first `prefix_len` positions of each example also see one another both ways.
 
     Source: SimVLM, section 3.1 (arXiv 2108.10904). Raises `ValueError` if a prefix is negative or longer than
-    the sequence. Chapters: 03_attention, 12_simvlm.
+    the sequence. Chapter: 03_attention.
     """
     require_shape("prefix_len", prefix_len, batch=None)
     if prefix_len.is_floating_point() or prefix_len.dtype == torch.bool:

