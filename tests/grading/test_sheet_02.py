@@ -1,4 +1,4 @@
-"""Sheet 02_contrastive through nbgrader itself: a small class, graded once for all tests."""
+"""Sheet 02_contrastive as a class is graded: a small class, graded once for all tests."""
 
 import pytest
 from helpers import sheet_class

@@ -1,4 +1,4 @@
-"""Sheet 03_attention through nbgrader itself: a small class, graded once for all tests."""
+"""Sheet 03_attention as a class is graded: a small class, graded once for all tests."""
 
 import pytest
 from helpers import sheet_class

@@ -1,4 +1,4 @@
-"""Sheet 34_flamingo through nbgrader itself: a small class in which much goes wrong, graded once for all tests."""
+"""Sheet 34_flamingo as a class is graded: a small class in which much goes wrong, graded once for all tests."""
 
 import pytest
 from helpers import sheet_class
@@ -78,8 +78,8 @@ def test_a_cell_that_cannot_be_interrupted_or_kills_the_kernel_costs_only_its_ta
     assert "ended the Python process" in text
 
 
-def test_missing_cells_are_put_back_and_named(graded):
-    assert "put back as the sheet has it: setup, mask-solution, mask-seen" in graded.row("endless")["remarks"]
+def test_missing_answers_are_named_and_all_else_is_the_sheets_own(graded):
+    assert "missing, and graded as the sheet has it: mask-solution" in graded.row("endless")["remarks"]
     assert graded.points("endless")["attention"] == POINTS["attention"]  # the imports were deleted as well
 
 
@@ -91,10 +91,12 @@ def test_a_broken_notebook_gets_a_message_and_no_points_and_the_rest_goes_on(gra
     assert len(graded.said) == len(graded.results) == 6
 
 
-def test_the_gradebook_and_the_executed_notebooks_are_kept(graded):
-    assert (graded.folder / "nbgrader" / "gradebook.db").is_file()
-    executed = graded.folder / "nbgrader" / "autograded" / "mistaken" / "34_flamingo" / "34_flamingo.ipynb"
-    assert "NotYet" in executed.read_text()
+def test_executed_notebooks_and_answers_in_words_are_kept_for_the_teacher(graded):
+    assert "NotYet" in (graded.folder / "executed" / "mistaken.ipynb").read_text()
+    by_hand = (graded.folder / "by_hand.md").read_text()
+    assert "**mistaken** (up to 4 points)" in by_hand
+    assert "> A possible answer." in by_hand
+    assert "**untouched**" not in by_hand
 
 
 def test_the_committed_student_version_is_up_to_date(tmp_path):

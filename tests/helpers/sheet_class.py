@@ -67,7 +67,7 @@ class Graded:
 
     def row(self, student: str) -> dict[str, str]:
         """A student's row of scores.csv."""
-        with (self.folder / "scores.csv").open() as file:
+        with (self.folder / "scores.csv").open(encoding="utf-8-sig") as file:
             (found,) = [entry for entry in csv.DictReader(file) if entry["student"] == student]
         return found
 
