@@ -11,7 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from helpers.toy_sheet import MOST, RIGHT, answered, toy_sheet
+from helpers.handed_in import answered, rows
+from helpers.toy_sheet import MOST, RIGHT, toy_sheet
 
 from vlm_lib.grading.grade import grade
 from vlm_lib.grading.scores import Result, Score
@@ -39,11 +40,6 @@ def document(sheet: Path, answers: dict[str, str], **cells) -> dict:
     for cell in notebook["cells"]:
         cell.update(cells.get(cell["id"].replace("-", "_"), {}))
     return notebook
-
-
-def rows(out: Path) -> dict[str, dict[str, str]]:
-    with (out / "scores.csv").open(encoding="utf-8-sig", newline="") as file:
-        return {row["student"]: row for row in csv.DictReader(file)}
 
 
 def points(results: list[Result]) -> dict[str, float | None]:

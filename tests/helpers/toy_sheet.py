@@ -3,11 +3,6 @@
 import json
 from pathlib import Path
 
-from nbformat import NotebookNode
-
-from vlm_lib.grading.release import student_version
-from vlm_lib.grading.sheet import grade_id, read_sheet
-
 HEAD = "---\njupytext:\n  text_representation:\n    extension: .md\n    format_name: myst\n---\n\n# Toy\n\n"
 PLACEHOLDER = "def {0}(x):\n    y = 0\n    ### BEGIN SOLUTION\n    {1}\n    ### END SOLUTION\n    return y"
 HIDDEN = "### BEGIN HIDDEN TESTS\nassert {0}(10) == {1}\n### END HIDDEN TESTS"
@@ -54,11 +49,3 @@ def toy_sheet(folder: Path, name: str = "toy", setup: str = "import os, time") -
         ]
     words = marks("why-answer", grade=True, solution=True, locked=False, points=2)
     return write_sheet(folder, [*blocks, f"+++ {words}\n\nBecause."], name)
-
-
-def answered(sheet: Path, answers: dict[str, str]) -> NotebookNode:
-    """The student version of a sheet with some answers written into it."""
-    notebook = student_version(read_sheet(sheet))
-    for cell in notebook.cells:
-        cell.source = answers.get(grade_id(cell), cell.source)
-    return notebook
