@@ -27,7 +27,8 @@ def _tile(base, rows, stride, columns, row_inside, column_inside):
     return tl.load(base + rows.to(tl.int64)[:, None] * stride + columns[None, :], mask=inside, other=0.0)
 
 
-@triton.jit
+# a text's length changes with every batch: no kernel is compiled for it
+@triton.jit(do_not_specialize=["seq", "tokens"])
 def forward_kernel(
     q, k, v, phi, out, lse, scale, heads, seq, tokens, dim,
     q_batch, q_head, q_row, k_batch, k_head, k_image, k_row, v_batch, v_head, v_image, v_row,
@@ -63,7 +64,7 @@ def forward_kernel(
     tl.store(lse + tl.program_id(1).to(tl.int64) * seq + rows, log_total, mask=in_text)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["seq", "images", "tokens"])
 def backward_kernel(
     q, k, v, starts, out, lse, grad, grad_q, grad_k, grad_v, scale, heads, seq, images, tokens, dim,
     q_batch, q_head, q_row, k_batch, k_head, k_image, k_row, v_batch, v_head, v_image, v_row,
@@ -125,7 +126,7 @@ class _LastImage(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, phi):
         q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
-        phi = phi.contiguous()
+        phi = phi.to(torch.int32).contiguous()
         batch, heads, seq, dim = q.shape
         out = q.new_empty(batch, seq, heads, dim)
         lse = q.new_empty(batch, heads, seq, dtype=torch.float32)

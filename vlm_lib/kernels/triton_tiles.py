@@ -59,7 +59,7 @@ def block_logits(
     return z * tl.load(scale)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n", "m", "share"])
 def log_sum_exps_kernel(
     x, x_rest, y, y_rest, scale, row, column, n, m, dim, share,
     BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr, BLOCK_DIM: tl.constexpr,
@@ -95,7 +95,7 @@ def log_sum_exps_kernel(
         tl.debug_barrier()  # the next strip reads what other threads of this program stored in `own_column`
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n", "m"])
 def weights_kernel(
     x, x_rest, y, y_rest, scale, row, column, weights, weights_rest, n, m, dim,
     BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr, BLOCK_DIM: tl.constexpr,
