@@ -16,7 +16,7 @@ GIVEN := NAME URL CHAPTER SHEET SUBMISSIONS OUT
 unexport $(GIVEN)
 $(foreach name,$(GIVEN),$(eval export GIVEN_$(name) := $$(value $(name))))
 
-.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock clean
+.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock gpu gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
@@ -93,6 +93,16 @@ picture: book  ## Redraw the README's picture of the book (needs Chromium)
 
 lock: $(STAMP)  ## Rewrite requirements.txt from what is installed in .venv
 	$(BIN)/python $(TOOLS)/lock.py requirements.txt
+
+# A machine with a GPU has its own Python with PyTorch: no .venv is built for this target.
+gpu:  ## Check and measure everything on a GPU: make gpu OUT=folder PYTHON=python3 (DEVICE=cpu walks the path only)
+	$(PYTHON) -m vlm_lib.bench.gpu --out "$$GIVEN_OUT" --device $(or $(DEVICE),cuda) --wheels .whl $(if $(MINUTES),--minutes $(MINUTES))
+
+# What the check needs and such a machine lacks: a few megabytes.
+GPU_WHEELS := open_clip_torch ftfy wcwidth open-flamingo einops-exts flamingo-pytorch platformdirs
+gpu-wheels:  ## Download what `make gpu` needs beside PyTorch, transformers and Triton into .whl, at the pinned versions
+	rm -rf .whl
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 -d .whl $(foreach name,$(GPU_WHEELS),$(shell grep -i '^$(name)==' requirements.txt))
 
 clean:  ## Remove the built book (the environment and the cache of trained models stay)
 	rm -rf _build

@@ -1,5 +1,7 @@
 """The last-image rule: each text token attends to the visual tokens of one image. Fast forms are in `kernels`."""
 
+import importlib
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -54,36 +56,47 @@ def _dense(q, k, v, phi):
     return masked_attention(q, k, v, last_image_mask(phi, k.shape[2], k.shape[3]))
 
 
+def _triton():
+    return importlib.import_module("vlm_lib.kernels.triton_last_image")  # not installed on every platform
+
+
 IMPLEMENTATIONS = {
     "dense": _dense,
+    "one_image": _one_image,
     "segments": segments_attention,
     "varlen": varlen_attention,
     "flex": flex_last_image_attention,
+    "triton": lambda *inputs: _triton().triton_last_image_attention(*inputs),
 }
+Implementation = Literal["auto", "dense", "segments", "varlen", "flex", "triton"]
 
 
 def _why_not(impl: str, q: Tensor, k: Tensor, v: Tensor) -> str | None:
     """What keeps `impl` from running on these tensors, or None."""
     if impl == "varlen":
         return varlen_unavailable(q)
+    if impl == "triton":
+        return _triton().unavailable(q, k) if find_spec("triton") else "needs Triton, which is not installed"
     return flex_unavailable(q, k, v) if impl == "flex" else None
 
 
-def _choose(q: Tensor, k: Tensor, v: Tensor):
-    heads, seq, (images, tokens) = q.shape[1], q.shape[2], k.shape[2:4]
-    if seq == 1:
-        return _one_image
+def choose_implementation(
+    heads: int, seq: int, images: int, tokens: int, device: str, *, compiling: bool = False
+) -> Literal["dense", "one_image", "segments"]:
+    """What "auto" takes for queries [batch heads seq dim] and keys [batch heads images tokens dim] on a device type.
+
+    "one_image" (the last image, read without a mask) where there is one new token, or one image; "segments" for long
+    texts on a CPU; else "dense". On CUDA only what has been run there is chosen.
+    """
     # runs of text differ from batch to batch, which a compiled graph cannot follow
-    by_run = q.device.type == "cpu" and not torch.compiler.is_compiling()
+    by_run = device == "cpu" and not compiling
+    if seq == 1:
+        return "one_image"
     if images == 1:
         # no mask in either; pieces that stay in the cache win by 5 % from about 1,000 positions on
-        return segments_attention if by_run and heads * seq * tokens >= 2**19 else _one_image
+        return "segments" if by_run and heads * seq * tokens >= 2**19 else "one_image"
     # measured: starting a run costs about as much as 16,000 masked scores, so short texts are better off dense
-    if by_run and heads * (seq / images) * tokens * (images - 1) >= 2**14:
-        return segments_attention
-    if torch.compiler.is_compiling() or _why_not("varlen", q, k, v):
-        return _dense
-    return varlen_attention
+    return "segments" if by_run and heads * (seq / images) * tokens * (images - 1) >= 2**14 else "dense"
 
 
 def last_image_attention(
@@ -92,17 +105,17 @@ def last_image_attention(
     v: Float[Tensor, "batch heads images tokens dim"],
     phi: Int[Tensor, "batch seq"],
     *,
-    impl: Literal["auto", "dense", "segments", "varlen", "flex"] = "auto",
+    impl: Implementation = "auto",
 ) -> Float[Tensor, "batch heads seq dim"]:
     """Each text position attends to the tokens of image number phi and to nothing else.
 
     A row with phi == 0 is exactly 0 and has gradient 0. `impl`:
     "dense" masks all visual tokens, differentiable as often as `scaled_dot_product_attention` is;
     "segments" attends image by image, once differentiable, meant for CPU;
-    "varlen" does so in one launch, on CUDA in half precision; "flex" skips blocks of the mask, on CUDA
-    (both not yet run on a GPU);
-    "auto" is "segments" on CPU for long texts; it reads a single image, without a mask, where there is one image
-    or one new token; else it is "varlen" where that can run, "dense" elsewhere and under `torch.compile`.
+    "varlen" does so in one launch, on CUDA in half precision; "flex" skips blocks of the mask, on CUDA; "triton" is
+    a kernel of our own for this rule, on CUDA, once differentiable (the three not yet run on a GPU);
+    "auto" is what `choose_implementation` says.
+    Scores and softmax are float32 also for bfloat16 and float16.
     Raises `ValueError` for wrong shapes, a phi that decreases or exceeds the number of images, an empty batch,
     values that are not finite, an unknown `impl`, or one that cannot run on this device and dtype.
     Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
@@ -117,11 +130,13 @@ def last_image_attention(
         if tensor.dtype != q.dtype:
             raise ValueError(f"{name} has dtype {tensor.dtype}, expected that of q, {q.dtype}")
         require_finite(name, tensor)
-    if impl not in ("auto", *IMPLEMENTATIONS):
-        raise ValueError(f"impl is {impl!r}, expected 'auto' or one of {sorted(IMPLEMENTATIONS)}")
+    if impl not in Implementation.__args__:
+        raise ValueError(f"impl is {impl!r}, expected one of {Implementation.__args__}")
     if reason := _why_not(impl, q, k, v):
         raise ValueError(f"impl is {impl!r}, which {reason}")
     if 0 in (seq, *k.shape[2:4]):
         return _dense(q, k, v, phi)
-    attend = _choose(q, k, v) if impl == "auto" else IMPLEMENTATIONS[impl]
-    return attend(q, k, v, phi)
+    if impl == "auto":
+        sizes = heads, seq, *k.shape[2:4]
+        impl = choose_implementation(*sizes, q.device.type, compiling=torch.compiler.is_compiling())
+    return IMPLEMENTATIONS[impl](q, k, v, phi)

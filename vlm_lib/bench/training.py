@@ -36,9 +36,9 @@ def dual_encoder(device: torch.device) -> open_clip.CLIP:
     return open_clip.CLIP(embed_dim=WIDTH, vision_cfg=vision, text_cfg=text).to(device)
 
 
-def batch_of(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def batch_of(size: int, device: torch.device, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Random images and texts: what they show does not change what a step costs."""
-    seed_everything(0)
+    seed_everything(seed)
     images = torch.randn(size, 3, IMAGE, IMAGE)
     return images.to(device), torch.randint(1, VOCABULARY, (size, TEXT)).to(device)
 
