@@ -5,20 +5,27 @@
 
 from vlm_lib.zoo.clip import ClipRecipe, build_clip, tiny_clip, train_clip
 from vlm_lib.zoo.lm import LanguageModel, LmRecipe, build_lm, tiny_lm, train_lm
-from vlm_lib.zoo.pretrained import PretrainedClip, PretrainedLm, WeightsUnavailable, open_clip_model, smollm2
+from vlm_lib.zoo.packages import WeightsUnavailable
+from vlm_lib.zoo.pretrained import PretrainedClip, PretrainedLm, open_clip_model, smollm2
+from vlm_lib.zoo.real_bridge import RealClipRecipe, real_clip
+from vlm_lib.zoo.real_mapper import CaptionerRecipe, real_captioner
 from vlm_lib.zoo.store import Card
 
 __all__ = [
+    "CaptionerRecipe",
     "Card",
     "ClipRecipe",
     "LanguageModel",
     "LmRecipe",
     "PretrainedClip",
     "PretrainedLm",
+    "RealClipRecipe",
     "WeightsUnavailable",
     "build_clip",
     "build_lm",
     "open_clip_model",
+    "real_captioner",
+    "real_clip",
     "smollm2",
     "tiny_clip",
     "tiny_lm",
