@@ -84,7 +84,7 @@ def run(parts: list[Part], device: str, minutes: float, env: dict[str, str], fol
 def setup(device: str, env: dict[str, str]) -> dict:
     """The card and the versions, asked in a process of its own: this one never touches the device."""
     command = [sys.executable, "-m", "vlm_lib.bench.gpu.system", device]
-    return json.loads(subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout)
+    return json.loads(subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def main(argv: list[str] | None = None) -> int:

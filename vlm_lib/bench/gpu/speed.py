@@ -16,7 +16,17 @@ from torch import nn
 
 from vlm_lib.attention import AttentionPooler, last_image_attention
 from vlm_lib.attention.masks import image_index
-from vlm_lib.bench.attention import HEAD_DIM, HEADS, INNER, TOKENS, WIDTH, core_work, document, masked, open_flamingo_core
+from vlm_lib.bench.attention import (
+    HEAD_DIM,
+    HEADS,
+    INNER,
+    TOKENS,
+    WIDTH,
+    core_work,
+    document,
+    masked,
+    open_flamingo_core,
+)
 from vlm_lib.bench.contrastive import DIM, features, shared_matrix
 from vlm_lib.bench.harness import BOTH, FORWARD, Candidate, Comparison, Work, compare, differentiated
 from vlm_lib.bench.pooling import HEADS as POOLER_HEADS

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from vlm_lib.bench.__main__ import device_name
+from vlm_lib.bench.measure import device_name
 
 PACKAGES = ("triton", "transformers", "open_clip_torch", "open-flamingo", "flamingo-pytorch", "numpy")
 
