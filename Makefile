@@ -11,7 +11,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 # change of branch can leave an old environment in use.
 STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help env book serve lab run zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock clean
+.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
@@ -43,6 +43,9 @@ lab: $(STAMP)  ## Open JupyterLab on the notebooks
 
 run: $(STAMP)  ## Bring the .ipynb halves up to date: re-execute the chapters whose code changed (CHAPTER=..., FORCE=1)
 	$(BIN)/python $(TOOLS)/run_notebooks.py $(if $(FORCE),--force) $(CHAPTER)
+
+verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; the scoreboard shows what came out (CHAPTER=...)
+	$(BIN)/python $(TOOLS)/verify.py $(CHAPTER)
 
 zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, and print their quality
 	$(BIN)/python -m vlm_lib.zoo

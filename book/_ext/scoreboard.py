@@ -1,105 +1,107 @@
-"""The directive `{scoreboard}`: every ledger id with its verdict, computed from the records in the notebooks.
+"""The directive `{scoreboard}`: every ledger id with all its verdicts, computed from the records in the notebooks.
 
-Texts come from book/ledger.yml, results from the chapters that the book builds. Nobody types a verdict, and a
-record that contradicts itself, the ledger or another record is a build warning.
+Texts come from book/ledger.yml, results from the chapters that the book builds, fresh seeds from book/verify.json
+and what papers measured from book/evidence.yml. Nobody types a verdict, and a record that contradicts itself, the
+ledger or another record is a build warning. Without JavaScript the page is the full list.
 """
 
-import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
+import nbformat
+from board_parts import badge, div, folded, fresh_summary, prose, raw, record_parts, theirs_parts, tiles
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from vlm_lib.claims import LedgerItem, load_ledger, load_records, problems, promised
-from vlm_lib.claims.dotplot import dot_plot
-from vlm_lib.claims.render import baseline_sentence, effect_sentence, seeds_sentence
+from vlm_lib.claims.verified import load_verified, outcome_of
+from vlm_lib.figures import html
 
-COLUMNS = ("Id", "What the notes say or ask", "Verdict", "Evidence")  # widths: _static/scoreboard.css
-OPEN = "open: not yet written"
-
-
-def counts(ledger: dict[str, LedgerItem], records: dict[str, list[dict]]) -> str:
-    """How many ids are settled, and how."""
-    tally = Counter(record["verdict"] for id in ledger for record in records.get(id, [])[:1])
-    settled = ", ".join(f"{tally[verdict]} {verdict}" for verdict in sorted(tally))
-    return f"{tally.total()} of {len(ledger)} settled" + (f": {settled}." if settled else ".")
-
-
-def prose(text: str) -> nodes.paragraph:
-    """A paragraph in which `words between backticks` are code."""
-    paragraph = nodes.paragraph()
-    for i, part in enumerate(re.split(r"`([^`]+)`", text)):
-        paragraph += nodes.literal("", part) if i % 2 else nodes.Text(part)
-    return paragraph
+HASH_KEY = "vlm_book"  # where `make run` keeps the hash of the code that a notebook was executed from
 
 
 class Scoreboard(SphinxDirective):
-    """A line of counts, then a table for each part of the book with one row for each ledger id."""
+    """Tiles with the counts, then the ids part by part; those of chapters not yet written are folded away."""
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
-        chapters = sorted(doc for doc in self.env.found_docs if doc.startswith("notebooks/"))
-        notebooks = [path for path in (root / f"{doc}.ipynb" for doc in chapters) if path.is_file()]
-        for path in [root / "book" / "ledger.yml", *notebooks]:
+        book, docs = root / "book", sorted(doc for doc in self.env.found_docs if doc.startswith("notebooks/"))
+        notebooks = [path for path in (root / f"{doc}.ipynb" for doc in docs) if path.is_file()]
+        for path in [book / "ledger.yml", book / "evidence.yml", book / "verify.json", *notebooks]:
             self.env.note_dependency(str(path))
-        ledger, loaded = load_ledger(root / "book" / "ledger.yml"), load_records(notebooks)
+        ledger, loaded = load_ledger(book / "ledger.yml"), load_records(notebooks)
         for problem in problems(loaded, {path.stem: promised(path) for path in notebooks}, ledger):
             logging.getLogger(__name__).warning(problem, location=self.get_location())
-        records = {id: [record for record in loaded if record["id"] == id] for id in ledger}
-        page: list[nodes.Node] = [nodes.paragraph("", counts(ledger, records))]
+        self.records = {id: [record for record in loaded if record["id"] == id] for id in ledger}
+        self.verified = load_verified(book / "verify.json")
+        self.written = {path.stem for path in notebooks}
+        executed_from = {path.stem: _executed_from(path) for path in notebooks}
+        page = [raw(html.style(html.asset("vlm_lib.claims", "card.css"))), tiles(ledger.values(), loaded)]
+        page += [prose(counts(self.records)), *fresh_summary(self.verified, executed_from)]
         for part, items in groupby(ledger.values(), key=lambda item: item.part):
-            page += [nodes.rubric("", part), self.table([(item, records[item.id]) for item in items])]
-        return page
+            page.append(self.part(part, list(items)))
+        return [div("board", *page)]
 
-    def table(self, rows: list[tuple[LedgerItem, list[dict]]]) -> nodes.table:
-        group = nodes.tgroup(cols=len(COLUMNS))
-        group += [nodes.colspec(colwidth=1) for _ in COLUMNS]
-        head = nodes.row()
-        head += [nodes.entry("", nodes.paragraph("", name)) for name in COLUMNS]
-        group += nodes.thead("", head)
-        group += nodes.tbody("", *(self.row(item, records) for item, records in rows))
-        return nodes.table("", group, classes=["scoreboard"])
+    def part(self, title: str, items: list[LedgerItem]) -> nodes.container:
+        parts: list[nodes.Node] = [nodes.rubric("", title)]
+        for chapter, group in groupby(items, key=lambda item: item.chapter):
+            group = list(group)
+            cards = [self.item(item) for item in group]
+            ids = ", ".join(item.id for item in group)
+            parts += (
+                cards if chapter in self.written else folded(f"{group[0].system}, not yet written: {ids}", *cards)
+            )
+        return div(f"board-part part-{nodes.make_id(title)}", *parts)
 
-    def row(self, item: LedgerItem, records: list[dict]) -> nodes.row:
-        row = nodes.row()
-        row += nodes.entry("", nodes.paragraph("", "", nodes.strong("", item.id)))
-        row += nodes.entry("", prose(item.text), self.chapter(item))
-        verdicts = list(dict.fromkeys(record["verdict"] for record in records)) or [OPEN]
-        row += nodes.entry("", *(nodes.paragraph("", "", badge(verdict)) for verdict in verdicts))
-        row += nodes.entry("", *(node for record in records for node in evidence(record)))
-        return row
-
-    def chapter(self, item: LedgerItem) -> nodes.paragraph:
-        """The system, with a link to the chapter that settles the item once the book has it."""
-        name = nodes.inline("", f"{item.system}, {item.chapter}")
-        if f"notebooks/{item.chapter}" not in self.env.found_docs:
-            return nodes.paragraph("", "", name, classes=["scoreboard-chapter"])
-        target = f"/notebooks/{item.chapter}"
-        link = addnodes.pending_xref("", name, refdomain="std", reftype="doc", reftarget=target, refexplicit=True)
-        link["refdoc"] = self.env.docname
-        return nodes.paragraph("", "", link, classes=["scoreboard-chapter"])
+    def item(self, item: LedgerItem) -> nodes.container:
+        """One id: what is claimed or asked, ours, and theirs beside it."""
+        head = prose(f" {item.text}", nodes.strong("", item.id), classes="vlm-head")
+        ours = [
+            record_parts(record, outcome_of(record, self.verified), _link(record))
+            for record in self.records[item.id]
+        ] or [div("board-record is-open", nodes.paragraph("", "", badge("open")))]
+        both = div(
+            "vlm-both", div("", prose("Ours", classes="board-side"), *ours), div("", *theirs_parts(item.id))
+        )
+        return div("vlm-card vlm-record board-item", head, both)
 
 
-def badge(verdict: str) -> nodes.inline:
-    """The verdict in a frame; the word carries the meaning, the colour only helps."""
-    kind = "open" if verdict == OPEN else verdict
-    return nodes.inline("", verdict, classes=["verdict", f"verdict-{kind}"])
+def counts(records: dict[str, list[dict]]) -> str:
+    """How many ids are settled, by how many records."""
+    tally = Counter(bool(of_id) for of_id in records.values())
+    total = sum(map(len, records.values()))
+    return f"{tally[True]} of {len(records)} ids are settled, by {total} records."
 
 
-def evidence(record: dict) -> list[nodes.Node]:
-    """The effect of each seed as a picture and in words, or the check that a question's answer passed."""
-    if record["kind"] == "answer":
-        return [nodes.paragraph("", f"Check passed: {record['check']}")]
-    words = [effect_sentence(record), seeds_sentence(record), baseline_sentence(record)]
-    picture = nodes.raw("", dot_plot(record), format="html")
-    return [picture, nodes.paragraph("", " ".join(word for word in words if word))]
+def _executed_from(notebook: Path) -> str | None:
+    return nbformat.read(notebook, as_version=4).metadata.get(HASH_KEY, {}).get("executed_from")
+
+
+def _link(record: dict) -> nodes.reference:
+    """A link to the section that measured it; `point_at_sections` fills it in when all pages have been read."""
+    return nodes.reference("", record["notebook"], internal=True, vlm_record=(record["notebook"], record["cell"]))
+
+
+def point_at_sections(app, doctree, docname) -> None:
+    """Lead each record's link to the section around its cell, as the chapter's own page numbers and names it."""
+    for link in doctree.findall(lambda node: isinstance(node, nodes.reference) and "vlm_record" in node):
+        chapter, cell = link["vlm_record"]
+        target = f"notebooks/{chapter}"
+        page = app.env.get_doctree(target)
+        shown = next(node for node in page.findall(nodes.container) if node.get("cell_index") == cell)
+        section = shown.parent
+        while not isinstance(section, nodes.section):
+            section = section.parent
+        link["refuri"] = f"{app.builder.get_relative_uri(docname, target)}#{section['ids'][0]}"
+        link.children = []
+        link += nodes.Text(f"{chapter}: {section.next_node(nodes.title).astext()}")
 
 
 def setup(app):
     app.add_directive("scoreboard", Scoreboard)
+    app.connect("doctree-resolved", point_at_sections)
     app.add_css_file("scoreboard.css")
+    app.add_js_file("scoreboard.js", loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

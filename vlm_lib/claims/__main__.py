@@ -7,14 +7,15 @@ import sys
 import textwrap
 from pathlib import Path
 
-from vlm_lib.claims import LedgerItem, load_ledger, load_records, problems, promised
+from vlm_lib.claims import load_ledger, load_records, problems, promised
 from vlm_lib.claims.words import number
 
 HEAD = ("id", "verdict", "effect", "spread", "threshold", "seeds", "chapter")
+SAID = {"verdict": "hypothesis", "exact": "statement", "answer": "question"}
 WIDTHS = (3, 12, 10, 9, 9, 5, 18)
 
 
-def table(records: list[dict], ledger: dict[str, LedgerItem], width: int) -> str:
+def table(records: list[dict], width: int) -> str:
     """One line of numbers and one of words for each record, no wider than `width` (80 at least)."""
 
     def line(cells):
@@ -27,8 +28,8 @@ def table(records: list[dict], ledger: dict[str, LedgerItem], width: int) -> str
             signed = [number(record[name], sign=True) for name in ("effect", "threshold")]
             numbers = (signed[0], number(record["spread"]), signed[1], str(len(record["seeds"])))
         lines.append(line((record["id"], record["verdict"], *numbers, record["notebook"])))
-        text = ledger[record["id"]].text if record["id"] in ledger else "(not in the ledger)"
-        lines += textwrap.wrap(text, max(80, width), initial_indent="     ", subsequent_indent="     ")
+        said = record[SAID[record["kind"]]]
+        lines += textwrap.wrap(said, max(80, width), initial_indent="     ", subsequent_indent="     ")
     return "\n".join(lines)
 
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps(records, indent=1, ensure_ascii=False))
     elif not options.check:
-        print(table(records, ledger, shutil.get_terminal_size().columns))
+        print(table(records, shutil.get_terminal_size().columns))
         if options.ledger:
             open_ids = [item for item in ledger.values() if item.id not in settled]
             print(f"\nopen: {len(open_ids)} of {len(ledger)}")

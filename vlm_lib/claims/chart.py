@@ -43,36 +43,26 @@ def dot_chart(record: Record) -> str:
     rows = _row("", "", _strip(_text(scale(threshold), "threshold")), "mean")
     for arm, values in record["arms"].items():
         role = roles.get(arm, "baseline")
-        rows += _row(
-            escape(arm), role, _strip(line + _dots(scale, values, record["seeds"], role)), number(fmean(values))
-        )
-    sides = ["above" if effect > record["threshold"] else "below" for effect in record["effects"]]
-    marks = _line(scale(zero), 6, HEIGHT - 6, "vlm-zero") + line + _dots(scale, decides, record["seeds"], *sides)
+        strip = _strip(line + _dots(scale, values, record["seeds"], role))
+        rows += _row(escape(arm), role, strip, number(fmean(values)))
+    strip = _strip(_decision(record, scale, zero, sign))
     label = f"{escape(record['treatment'])} against {escape(record['control'])}"
-    rows += _row(
-        label, "seed by seed: decides", _strip(marks), number(sign * record["effect"], sign=True), "vlm-decides"
-    )
-    rows += _row(
-        "", "", _strip("".join(_text(scale(tick), number(tick)) for tick in scale.ticks())), "", "vlm-axis"
-    )
+    rows += _row(label, "seed by seed: decides", strip, number(sign * record["effect"], sign=True), "vlm-decides")
+    rows += _row("", "", _axis(scale), "")
     return (
         f'<div class="vlm-chart" role="img" aria-label="{escape(alt(record))}">{rows}</div>'
         f'<p class="vlm-dim">Across: {escape(record["metric"])}. Dots are seeds, bars their means, dashes the '
-        f"threshold: {escape(threshold_words(record))}. The last row shows each seed's own difference, from the mean "
-        f"of {escape(record['control'])} on; to the {'right' if sign > 0 else 'left'} of the dashes it speaks for "
-        f"the claim.</p>"
+        f"threshold: {escape(threshold_words(record))}. The last row shows each seed's own difference, from the "
+        f"mean of {escape(record['control'])} on; to the {'right' if sign > 0 else 'left'} of the dashes it "
+        f"speaks for the claim.</p>"
     )
 
 
 def effect_strip(record: Record) -> str:
     """The deciding row alone, for the scoreboard: each seed's effect against zero and the threshold."""
     scale = Scale([0.0, record["threshold"], *record["effects"]])
-    sides = ["above" if effect > record["threshold"] else "below" for effect in record["effects"]]
-    marks = _line(scale(0), 6, HEIGHT - 6, "vlm-zero") + _line(
-        scale(record["threshold"]), 0, HEIGHT, "vlm-threshold"
-    )
-    marks += _dots(scale, record["effects"], record["seeds"], *sides)
-    return f'<div class="vlm-chart vlm-one" role="img" aria-label="{escape(alt(record))}">{_strip(marks)}</div>'
+    strips = _strip(_decision(record, scale, 0.0, 1)) + _axis(scale)
+    return f'<div class="vlm-chart" role="img" aria-label="{escape(alt(record))}">{strips}</div>'
 
 
 def alt(record: Record) -> str:
@@ -99,6 +89,19 @@ def _row(label: str, role: str, strip: str, mean: str, more: str = "") -> str:
 
 def _strip(marks: str) -> str:
     return f'<svg width="100%" height="{HEIGHT}" aria-hidden="true">{marks}</svg>'
+
+
+def _decision(record: Record, scale: Scale, zero: float, sign: int) -> str:
+    """Each seed's effect, drawn from `zero` on; those above the threshold are filled."""
+    seeds, effects, threshold = record["seeds"], record["effects"], record["threshold"]
+    sides = ["above" if effect > threshold else "below" for effect in effects]
+    lines = _line(scale(zero), 6, HEIGHT - 6, "vlm-zero")
+    lines += _line(scale(zero + sign * threshold), 0, HEIGHT, "vlm-threshold")
+    return lines + _dots(scale, [zero + sign * effect for effect in effects], seeds, *sides)
+
+
+def _axis(scale: Scale) -> str:
+    return _strip("".join(_text(scale(tick), number(tick)) for tick in scale.ticks()))
 
 
 def _dots(scale: Scale, values: list[float], seeds: list[int], *kinds: str) -> str:

@@ -41,13 +41,13 @@ def _phrase(record: Record) -> tuple[str, int]:
 
 
 def seeds_sentence(record: Record) -> str:
-    """How many seeds clear the threshold, and how often coins would agree so if the seeds agree."""
+    """How many seeds clear the threshold, and how often coin tosses would agree so if the seeds agree."""
     above, seeds = sum(effect > record["threshold"] for effect in record["effects"]), len(record["effects"])
     where = f"above the threshold of {number(record['threshold'])}"
     if 0 < above < seeds:
         return f"{above} of {seeds} seeds lie {where}."
     who = f"All {seeds} seeds lie" if above else f"None of {seeds} seeds lies"
-    return f"{who} {where}; coins in place of seeds would agree so {chance(seeds)} times."
+    return f"{who} {where}; coin tosses would agree so {chance(seeds)} times."
 
 
 def baseline_sentence(record: Record) -> str:
