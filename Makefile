@@ -68,7 +68,7 @@ book-tests: book  ## Check the built pages, in a browser too where there is a Ch
 chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
 	$(BIN)/python $(TOOLS)/new_chapter.py "$(NAME)"
 
-set-url: $(STAMP)  ## Rewrite everything that derives from the repository's address: make set-url URL=https://github.com/you/repo
+set-url: $(STAMP)  ## Rewrite what derives from the repository's address, git's remote or URL=https://github.com/you/repo
 	$(BIN)/python $(TOOLS)/set_url.py "$(URL)"
 
 check-colab: $(STAMP)  ## Run one chapter alone in a fresh environment, as Colab would: make check-colab CHAPTER=34_flamingo
