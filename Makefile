@@ -53,7 +53,7 @@ run: $(STAMP)  ## Bring the .ipynb halves up to date: re-execute the chapters wh
 	$(BIN)/python $(TOOLS)/run_notebooks.py $(if $(FORCE),--force) $$GIVEN_CHAPTER
 
 verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; the scoreboard shows what came out (CHAPTER=...)
-	$(BIN)/python $(TOOLS)/verify.py $(CHAPTER)
+	$(BIN)/python $(TOOLS)/verify.py $$GIVEN_CHAPTER
 
 zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, and print their quality
 	$(BIN)/python -m vlm_lib.zoo
@@ -76,7 +76,7 @@ book-tests: book  ## Check the built pages, in a browser too where there is a Ch
 chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
 	$(BIN)/python $(TOOLS)/new_chapter.py "$$GIVEN_NAME"
 
-set-url: $(STAMP)  ## Rewrite everything that derives from the repository's address: make set-url URL=https://github.com/you/repo
+set-url: $(STAMP)  ## Rewrite what derives from the repository's address, git's remote or URL=https://github.com/you/repo
 	$(BIN)/python $(TOOLS)/set_url.py "$$GIVEN_URL"
 
 check-colab: $(STAMP)  ## Run one chapter alone in a fresh environment, as Colab would: make check-colab CHAPTER=34_flamingo

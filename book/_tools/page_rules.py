@@ -82,6 +82,16 @@ def missing_colab(html: Path, slug: str) -> list[str]:
     return found
 
 
+def links_to(html: Path, slug: str) -> list[str]:
+    """Links anywhere on a page, its frame included, to a repository on GitHub or to its notebooks on Colab."""
+    return [
+        f"{page.relative_to(html)}: {link['href']}"
+        for page in pages(html)
+        for link in soup(page).find_all("a", href=True)
+        if re.search(rf"github(?:\.com)?/{re.escape(slug)}(?![\w.-])", link["href"])
+    ]
+
+
 def missing_alt(html: Path) -> list[str]:
     """Pictures without a description, or with a file's name for one."""
     found = []
@@ -139,3 +149,6 @@ def leftovers(html: Path) -> list[str]:
             f"{page.relative_to(html)}: {text!r}" for text in re.findall(pattern, clone.get_text(), re.MULTILINE)
         ]
     return found
+
+
+EVERY_PAGE = (remote_fetches, missing_alt, broken_links, leftovers)

@@ -87,6 +87,19 @@ def test_colab_button_must_lead_to_the_chapter_itself(tmp_path):
     assert len(page_rules.missing_colab(html, "a/other")) == 1
 
 
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://github.com/a/b", 1),
+        ("https://colab.research.google.com/github/a/b/blob/main/notebooks/x.ipynb", 1),
+        ("https://github.com/a/b-other", 0),
+        ("https://github.com/c/a/b", 0),
+    ],
+)
+def test_links_to_a_repository_are_found(tmp_path, address, found):
+    assert len(page_rules.links_to(site(tmp_path, f'<a href="{address}">there</a>'), "a/b")) == found
+
+
 @pytest.mark.parametrize("body", ["<p>as shown [?]</p>", "<p>{cite:p}`x2020`</p>", "<p>\n:::{note}</p>"])
 def test_unresolved_markup_is_found(tmp_path, body):
     assert len(page_rules.leftovers(site(tmp_path, body))) == 1

@@ -104,10 +104,18 @@ def test_text_stands_out_from_its_background(page, theme):
     assert page.evaluate(FAINT_TEXT) == []
 
 
-def test_search_works_without_a_network(browser, address):
-    page = visit(browser, address, "search.html?q=logit_scale")
-    page.locator("#search-results li").first.wait_for()
+@pytest.mark.parametrize("opened", ["from a server", "from a folder"])
+def test_search_shows_excerpts_without_a_network(browser, address, opened):
+    where = address if opened == "from a server" else f"{HTML.as_uri()}/"
+    page = visit(browser, where, "search.html?q=phi+counts")
+    page.locator("#search-results .context mark").first.wait_for()
     assert page.remote == []
+    assert page.errors == []
+    results = page.locator("#search-results li").all()
+    texts = [result.locator(".context").inner_text() for result in results]
+    assert len(texts) > 3
+    assert all(len(text) > 40 for text in texts)
+    assert [text for text in texts if "\\" in text] == []
     page.context.close()
 
 
