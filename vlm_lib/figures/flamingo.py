@@ -80,17 +80,11 @@ def authors_ablations(scores: Mapping[str, float], baseline: float) -> Axes:
     values = np.array([scores[name] for name in names])
     axes.barh(range(len(names)), values - baseline, left=baseline, color=VERMILION, height=0.6)
     for row, value in enumerate(values):
-        axes.text(
-            value - 0.15,
-            row,
-            f"{value:.1f}  ({value - baseline:+.1f})".replace("-", "−"),
-            ha="right",
-            va="center",
-            fontsize=9,
-        )
+        label = f"{value:.1f}  ({value - baseline:+.1f})".replace("-", "−")
+        axes.text(baseline + 0.15, row, label, va="center", fontsize=9)
     axes.axvline(baseline, color=INK, lw=1.2)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlim(values.min() - 3, baseline + 0.5)
+    axes.set_xlim(values.min() - 0.5, baseline + 2.2)
     axes.set_xlabel(f"overall score, % of the state of the art; the line is the paper's model, {baseline}")
     axes.tick_params(axis="y", length=0)
     return axes
