@@ -6,6 +6,7 @@ Chapters: every one.
 """
 
 from vlm_lib.interactive.figure import Html, figure
+from vlm_lib.interactive.flamingo_page import flamingo_page
 from vlm_lib.interactive.mask_explorer import mask_explorer
 from vlm_lib.interactive.quiz import Option, Question, quiz
 from vlm_lib.interactive.similarity_matrix import similarity_matrix
@@ -15,6 +16,7 @@ __all__ = [
     "Option",
     "Question",
     "figure",
+    "flamingo_page",
     "mask_explorer",
     "quiz",
     "similarity_matrix",
