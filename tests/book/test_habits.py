@@ -83,5 +83,5 @@ def test_nothing_stands_at_the_top_but_what_belongs_there():
         "requirements.txt", "_config.yml", "_toc.yml", "jupytext.toml", ".ci", ".gitattributes", ".gitignore",
         "book", "notebooks", "vlm_lib", "tests",
     }  # fmt: skip
-    made = {".git", ".venv", "_build", "vlm_lib.egg-info", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+    made = {".git", ".venv", ".whl", "_build", "vlm_lib.egg-info", ".pytest_cache", ".ruff_cache", ".hypothesis"}
     assert {path.name for path in Path(ROOT).iterdir()} - known - made == set()
