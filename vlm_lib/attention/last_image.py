@@ -84,10 +84,10 @@ def _why_not(impl: str, q: Tensor, k: Tensor, v: Tensor) -> str | None:
 def choose_implementation(
     heads: int, seq: int, images: int, tokens: int, device: str, *, compiling: bool = False
 ) -> Literal["dense", "one_image", "segments"]:
-    """What "auto" takes for queries [batch heads seq dim] and keys [batch heads images tokens dim] on a device type.
+    """What "auto" takes for q [batch heads seq dim] and k [batch heads images tokens dim] on a device type.
 
-    "one_image" (the last image, read without a mask) where there is one new token, or one image; "segments" for long
-    texts on a CPU; else "dense". On CUDA only what has been run there is chosen.
+    "one_image" (the last image, read without a mask) where there is one new token, or one image; "segments" for
+    long texts on a CPU; else "dense". On CUDA only what has been run there is chosen.
     """
     # runs of text differ from batch to batch, which a compiled graph cannot follow
     by_run = device == "cpu" and not compiling
@@ -113,8 +113,8 @@ def last_image_attention(
     A row with phi == 0 is exactly 0 and has gradient 0. `impl`:
     "dense" masks all visual tokens, differentiable as often as `scaled_dot_product_attention` is;
     "segments" attends image by image, once differentiable, meant for CPU;
-    "varlen" does so in one launch, on CUDA in half precision; "flex" skips blocks of the mask, on CUDA; "triton" is
-    a kernel of our own for this rule, on CUDA, once differentiable (the three not yet run on a GPU);
+    "varlen" does so in one launch, on CUDA in half precision; "flex" skips blocks of the mask, on CUDA;
+    "triton" is a kernel for this rule, on CUDA, once differentiable (none of the three has run on a GPU yet);
     "auto" is what `choose_implementation` says.
     Scores and softmax are float32 also for bfloat16 and float16.
     Raises `ValueError` for wrong shapes, a phi that decreases or exceeds the number of images, an empty batch,

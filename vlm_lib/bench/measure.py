@@ -13,6 +13,16 @@ from pathlib import Path
 import torch
 
 
+def device_name(device: torch.device) -> str:
+    """The name of the processor or GPU, as its maker writes it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
 def seconds_of(call: Callable[[], object], times: int, device: torch.device) -> float:
     """Seconds of one call, averaged over `times` calls in a row."""
     if device.type == "cuda":
@@ -24,8 +34,10 @@ def seconds_of(call: Callable[[], object], times: int, device: torch.device) -> 
 
 
 def _seconds_between_events(call: Callable[[], object], times: int, device: torch.device) -> float:
-    """The device's own clock around each call, whose inputs must come from memory: the L2 cache is overwritten first."""
-    other = torch.empty(4 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.int8, device=device)
+    """The device's clock around each call, whose inputs come from memory: the L2 cache is overwritten first."""
+    other = torch.empty(
+        4 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.int8, device=device
+    )
     events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(times)]
     for before, after in events:
         other.zero_()
@@ -100,7 +112,7 @@ def one_thread() -> Iterator[None]:
 def roofs(
     device: torch.device, dtypes: Sequence[torch.dtype] = (torch.float32,)
 ) -> dict[str, tuple[float, Callable[[], object]]]:
-    """The fastest that the device multiplies in each dtype, and copies: the amount of work of a call, and the call.
+    """The fastest that the device multiplies in each dtype, and copies: the amount of a call's work, and the call.
 
     The numbers are random: products of equal ones draw less power, and so run faster than real ones.
     """

@@ -7,9 +7,9 @@ W_k moves over to the query and W_v behind the weighted sum (h: one head, l: a t
     output  sum_l p_l (W_v x_l + b_v) = W_v (sum_l p_l x_l) + b_v    since the weights sum to 1
 
 Projecting keys and values takes 2 x tokens x context_dim x dim multiply-adds, folding 2 x tokens x context_dim x
-(heads x queries): less while heads x queries < dim. Plain operations, so it can be differentiated twice and compiled.
-In half precision and under autocast all of it is float32: rounded scores would be off by as much as they are large,
-and there is little to multiply. Chapter: 03_attention.
+(heads x queries): less while heads x queries < dim. Plain operations, so it can be differentiated twice and
+compiled. In half precision and under autocast all of it is float32: a rounded score is off by as much as it is
+large, and there is little to multiply. Chapter: 03_attention.
 """
 
 import torch

@@ -1,11 +1,11 @@
 """Last-image attention as two Triton kernels: one launch forward, one backward, and no byte is moved twice.
 
 A position sees the tokens of one image, at most MOST, so its whole softmax fits on the chip: there is no
-running maximum, no packing, no mask, and nothing that the CPU has to know. Forward, a program takes a block of text
-and the consecutive images that it sees. Backward, a program takes an image and the run of text that sees it: the
-gradient of the image's keys and values stays in registers, and no other program writes to these rows of the query's
-gradient. Number 0 stands for "no image yet"; its program writes zeros. Scores and softmax are float32 whatever the
-inputs are. Chapter: 03_attention.
+running maximum, no packing, no mask, and nothing that the CPU has to know. Forward, a program takes a block of
+text and the consecutive images that it sees. Backward, a program takes an image and the run of text that sees it:
+the gradient of the image's keys and values stays in registers, and no other program writes to these rows of the
+query's gradient. Number 0 stands for "no image yet"; its program writes zeros. Scores and softmax are float32
+whatever the inputs are. Chapter: 03_attention.
 """
 
 import os

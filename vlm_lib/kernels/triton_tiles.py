@@ -2,14 +2,14 @@
 
 Forward: a program takes strips of rows and a share of the columns, multiplies a block at a time and updates two
 running log-sum-exps, that of its rows in registers and its own copy of that of the columns; the copies, few of
-them, are combined at the end. Backward: a kernel multiplies again and writes the weights of one tile, ready for the
-two products with the features, which the vendor's library does best. Each direction has its own exponential, hence
-its own shift: nothing can underflow.
+them, are combined at the end. Backward: a kernel multiplies again and writes the weights of one tile, ready for
+the two products with the features, which the vendor's library does best. Each direction has its own exponential,
+hence its own shift: nothing can underflow.
 
 Products run on the tensor cores and yet keep float32's accuracy. A number is split once into two float16 halves,
-a = a' + a'', which together hold 22 bits, and a b = a' b' + a' b'' + a'' b' (a'' b'' is 2^-22 of it): three products,
-each at over ten times the speed of a float32 one on an H100. TF32, the usual short cut, keeps 10 bits of a factor,
-off by up to 0.1 in a logit of 100. Source: Ootomo and Yokota, arXiv 2203.03341.
+a = a' + a'', which together hold 22 bits, and a b = a' b' + a' b'' + a'' b' (a'' b'' is 2^-22 of it): three
+products, each at over ten times the speed of a float32 one on an H100. TF32, the usual short cut, keeps 10 bits of
+a factor, off by up to 0.1 in a logit of 100. Source: Ootomo and Yokota, arXiv 2203.03341.
 """
 
 import os
@@ -64,8 +64,8 @@ def log_sum_exps_kernel(
     x, x_rest, y, y_rest, scale, row, column, n, m, dim, share,
     BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr, BLOCK_DIM: tl.constexpr,
 ):  # fmt: skip
-    """Each program its share of the columns: a line of `row` [shares n], and of `column` [programs m], which starts
-    at -inf."""
+    """Each program fills its part of a line of `row` [shares n] and of `column` [programs m], which starts at
+    -inf."""
     own_column = column + tl.program_id(0).to(tl.int64) * m
     own_row = row + tl.program_id(1).to(tl.int64) * n
     begin, end = tl.program_id(1) * share, tl.minimum((tl.program_id(1) + 1) * share, m)

@@ -6,10 +6,12 @@ Writes FOLDER/gpu.json and FOLDER/gpu.log. Exits with 0 when every part came to 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vlm_lib.bench.gpu import FORMAT
@@ -21,7 +23,7 @@ TAIL = 1500  # characters of a broken part's last words
 
 
 def environment(wheels: Path | None, folder: Path) -> dict[str, str]:
-    """This process's environment, with the wheels unpacked into `folder` and importable; compiled code is shared."""
+    """This process's environment with the wheels, unpacked into `folder`, importable; compiled code is shared."""
     changed = {**os.environ, "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
     changed |= {"TORCHINDUCTOR_COMPILE_THREADS": "4"}
     files = sorted(wheels.glob("*.whl")) if wheels else []
@@ -42,7 +44,9 @@ class Running:
         self.started, self.limit = time.monotonic(), min(PATIENCE[device] * part.seconds, seconds)
         command = [sys.executable, "-m", "vlm_lib.bench.gpu.part", *part[:2], device, str(self.found)]
         with self.log.open("w") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env)
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True
+            )
 
     def result(self) -> dict:
         """Wait for the end; the findings, and why they are not complete if they are not."""
@@ -50,7 +54,7 @@ class Running:
             code = self.process.wait(max(0.0, self.limit - (time.monotonic() - self.started)))
             reason = f"ended with code {code}"
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # with the compilers that it started
             self.process.wait()
             reason = f"stopped after {self.limit:.0f} s"
         lines = self.found.read_text().splitlines() if self.found.exists() else []
@@ -63,8 +67,11 @@ class Running:
         return result if complete else result | {"reason": reason, "last_words": self.log.read_text()[-TAIL:]}
 
 
-def run(parts: list[Part], device: str, minutes: float, env: dict[str, str], folder: Path) -> dict[str, dict]:
-    """All parts within the time: first those that may share the device, several at once, then one after another."""
+def run(
+    parts: list[Part], device: str, minutes: float, env: dict[str, str], folder: Path
+) -> Iterator[dict[str, dict]]:
+    """All parts within the time: those that may share the device, several at once, then one after another. What is
+    known so far is given each time that it grows."""
     end, results = time.monotonic() + 60 * minutes, {}
     size, together = AT_ONCE[device], [part for part in parts if not part.alone]
     groups = [together[at : at + size] for at in range(0, len(together), size)]
@@ -73,12 +80,11 @@ def run(parts: list[Part], device: str, minutes: float, env: dict[str, str], fol
         if left < 5:
             late = {"complete": False, "passed": False, "reason": "no time was left", "findings": []}
             results |= {part.name: late for part in group}
-            continue
-        for running in [Running(part, device, folder, env, left) for part in group]:
+        for running in [] if left < 5 else [Running(part, device, folder, env, left) for part in group]:
             results[running.part.name] = result = running.result()
             state = "passed" if result["passed"] else result.get("reason") or f"{result['failed']} failed"
             print(f"{running.part.name:<24} {result['seconds']:>6.1f} s  {state}", flush=True)
-    return results
+        yield results
 
 
 def setup(device: str, env: dict[str, str]) -> dict:
@@ -104,11 +110,12 @@ def main(argv: list[str] | None = None) -> int:
         report = {"format": FORMAT, **setup(args.device, env)}
         print(json.dumps(report), flush=True)
         spent = (time.monotonic() - started) / 60
-        report["parts"] = run(parts, args.device, args.minutes - spent, env, folder)
-        report["seconds"] = round(time.monotonic() - started, 1)
-        (args.out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
-        logs = [f"=== {part.name}\n{(folder / f'{part.name}.log').read_text()}" for part in parts if (folder / f'{part.name}.log').exists()]
-        (args.out / "gpu.log").write_text("\n".join(logs))
+        for results in run(parts, args.device, args.minutes - spent, env, folder):
+            report |= {"seconds": round(time.monotonic() - started, 1), "parts": results}
+            (args.out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+            known = [part.name for part in parts if (folder / f"{part.name}.log").exists()]
+            logs = [f"=== {name}\n{(folder / f'{name}.log').read_text()}" for name in known]
+            (args.out / "gpu.log").write_text("\n".join(logs))
     for name, result in report["parts"].items():
         for finding in result["findings"]:
             if finding.get("passed") is False or "error" in finding:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+ALLOWED = {torch.float32: 3e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}  # relative errors
+
 
 def relative_error(got: Sequence[Tensor], true: Sequence[Tensor]) -> float:
     """The largest of |got - true| / |true| (norms) over the tensors; a true value of 0 must be met exactly."""
@@ -18,10 +20,15 @@ def relative_error(got: Sequence[Tensor], true: Sequence[Tensor]) -> float:
     return max(errors)
 
 
-def checked(name: str, allowed: float, error: Callable[[], float]) -> dict:
-    """The finding of one check: passed if its error is at most `allowed`."""
+def named(*parts: object) -> str:
+    """The name of a check; a dtype without its module, and nothing for what is None."""
+    return ", ".join(str(part).removeprefix("torch.") for part in parts if part is not None)
+
+
+def checked(name: str, allowed: float, error: Callable[..., float], *arguments: object) -> dict:
+    """The finding of one check: passed if error(*arguments) is at most `allowed`."""
     try:
-        size = error()
+        size = error(*arguments)
     except Exception as problem:  # noqa: BLE001  a check that breaks is a finding; the next ones still run
         last = traceback.format_exc(limit=-3)[-800:]
         return {"check": name, "passed": False, "error": f"{type(problem).__name__}: {problem}"[:400], "at": last}

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """A module of this package yields the findings of `run(subject, device)`; parts that take no times run at once."""
+    """`run(subject, device)` of a module of this package yields the findings; unless alone, parts run at once."""
 
     module: str
     subject: str
@@ -17,13 +17,13 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    *(Part("parity", f"attention {dtype}", 150, alone=False) for dtype in ("float32", "bfloat16", "float16")),
-    Part("parity", "losses", 150, alone=False),
-    Part("parity", "pooling", 100, alone=False),
-    Part("parity", "compiled", 180, alone=False),
+    *(Part("attention", dtype, 150, alone=False) for dtype in ("float32", "bfloat16", "float16")),
+    Part("losses", "all", 150, alone=False),
+    Part("pooling", "all", 100, alone=False),
+    Part("compiled", "all", 180, alone=False),
     Part("ranks", "one rank", 100, alone=False),
-    Part("speed", "attention", 170, alone=True),
     Part("speed", "contrastive", 70, alone=True),
+    Part("speed", "attention", 170, alone=True),
     Part("speed", "pooling", 45, alone=True),
     Part("training", "flamingo", 45, alone=True),
     Part("training", "clip", 45, alone=True),

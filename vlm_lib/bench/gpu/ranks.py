@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 
 from vlm_lib.bench.gpu.checks import checked, relative_error, with_gradients
-from vlm_lib.bench.gpu.parity import pairs
+from vlm_lib.bench.gpu.losses import pairs
 from vlm_lib.losses import contrastive_loss
 from vlm_lib.training.seeds import seed_everything
 
@@ -27,7 +27,9 @@ def run(subject: str, device: torch.device) -> Iterator[dict]:
                 def error(impl=impl, positives=positives) -> float:
                     found = [
                         with_gradients(
-                            lambda *t, group=group: contrastive_loss(*t, impl=impl, positives=positives, group=group),
+                            lambda *t, group=group: contrastive_loss(
+                                *t, impl=impl, positives=positives, group=group
+                            ),
                             inputs,
                         )
                         for group in (dist.group.WORLD, None)

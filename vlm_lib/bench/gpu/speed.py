@@ -154,7 +154,10 @@ def pooling(queries: int, dtype: torch.dtype, device: torch.device) -> Compariso
     name = str(dtype).removeprefix("torch.")
     setting = f"{queries} queries, {POOLED} tokens x {batch}, {name}"
     return Comparison(
-        "pooling", setting, [ours(impl) for impl in ("auto", "dense", "folded")], [candidate("open_clip", theirs, "open_clip")]
+        "pooling",
+        setting,
+        [ours(impl) for impl in ("auto", "dense", "folded")],
+        [candidate("open_clip", theirs, "open_clip")],
     )
 
 
@@ -187,9 +190,12 @@ def run(subject: str, device: torch.device) -> Iterator[dict]:
         for name, reason in reasons.items():
             if reason:
                 on_cpu = {"skipped": name, "because": reason}
-                yield {"setting": comparison.setting} | (on_cpu if device.type == "cpu" else {"of": name, "error": reason})
+                yield {"setting": comparison.setting} | (
+                    on_cpu if device.type == "cpu" else {"of": name, "error": reason}
+                )
         ours, others = (
-            [c for c in candidates if not reasons[c.name]] for candidates in (comparison.ours, comparison.references)
+            [c for c in candidates if not reasons[c.name]]
+            for candidates in (comparison.ours, comparison.references)
         )
         gc.collect()
         if device.type == "cuda":

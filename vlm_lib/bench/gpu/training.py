@@ -1,5 +1,6 @@
 """Fifty steps in bfloat16 against float32, from the same weights over the same batches: losses and seconds."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import torch
@@ -9,15 +10,32 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from vlm_lib.bench import training
 from vlm_lib.losses import caption_loss
 from vlm_lib.models.flamingo import Flamingo
-from vlm_lib.training import fit
+from vlm_lib.training import History, fit
 from vlm_lib.training.precision import PRECISIONS
 from vlm_lib.training.seeds import seed_everything
 
 STEPS = {"cuda": 50, "cpu": 6}
 BATCHES, LAST = 4, 4  # the batches come round, so that the loss falls although they are random
 VOCABULARY, IMAGE_TAG = 512, 511
-FLAMINGO = {"width": 256, "layers": 4, "heads": 4, "seq": 128, "images": 4, "patches": 49, "media": 192, "batch": 16}
-SMALL_FLAMINGO = FLAMINGO | {"width": 32, "layers": 2, "seq": 16, "images": 2, "patches": 9, "media": 16, "batch": 2}
+FLAMINGO = {
+    "width": 256,
+    "layers": 4,
+    "heads": 4,
+    "seq": 128,
+    "images": 4,
+    "patches": 49,
+    "media": 192,
+    "batch": 16,
+}
+SMALL_FLAMINGO = FLAMINGO | {
+    "width": 32,
+    "layers": 2,
+    "seq": 16,
+    "images": 2,
+    "patches": 9,
+    "media": 16,
+    "batch": 2,
+}
 APART = 0.05  # how far the last losses of the two may differ, as a share of the first one
 
 Setup = tuple[nn.Module, Callable, list]
@@ -54,18 +72,27 @@ def clip(small: bool, device: torch.device) -> Setup:
 def run(subject: str, device: torch.device) -> Iterator[dict]:
     """A finding a precision with its loss at every step, and one that says whether the two agree."""
     histories, steps = {}, STEPS[device.type]
+    build, small = {"flamingo": flamingo, "clip": clip}[subject], device.type == "cpu"
+
+    def train(precision: str, steps: int) -> History:
+        model, loss, batches = build(small, device)
+        turn = itertools.cycle(batches)
+        return fit(model, lambda step: next(turn), loss, steps=steps, lr=5e-4, warmup=2, precision=precision)
+
     for precision in PRECISIONS:
-        model, loss, batches = {"flamingo": flamingo, "clip": clip}[subject](device.type == "cpu", device)
-        settings = {"lr": 5e-4, "warmup": 2, "precision": precision}
-        if device.type == "cuda":  # kernels are chosen and loaded before the clock starts
-            fit(model, lambda step: batches[step % BATCHES], loss, steps=6, **settings)
-            model, loss, batches = {"flamingo": flamingo, "clip": clip}[subject](False, device)
-        history = fit(model, lambda step: batches[step % BATCHES], loss, steps=steps, **settings)
+        train(precision, 3)  # kernels are chosen and loaded before the clock starts
+        history = train(precision, steps)
         histories[precision] = history.loss
         yield {"precision": precision, "seconds": history.seconds, "loss": history.loss, "steps": steps}
     full, half = (sum(histories[precision][-LAST:]) / LAST for precision in PRECISIONS)
     first = histories["float32"][0]
     yield {"check": "bfloat16 ends where float32 ends", "passed": abs(half - full) <= APART * first,
-           "size": abs(half - full) / first, "allowed": APART, "first": first, "float32": full, "bfloat16": half}  # fmt: skip
+           "size": abs(half - full) / first, "allowed": APART,
+           "first": first, "float32": full, "bfloat16": half}  # fmt: skip
     if device.type == "cuda":
-        yield {"check": "the loss falls", "passed": max(full, half) < 0.9 * first, "size": full / first, "allowed": 0.9}
+        yield {
+            "check": "the loss falls",
+            "passed": max(full, half) < 0.9 * first,
+            "size": full / first,
+            "allowed": 0.9,
+        }
