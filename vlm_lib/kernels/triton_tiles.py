@@ -53,13 +53,14 @@ def block_logits(
         b_place = columns.to(tl.int64)[None, :] * dim + axis[:, None]
         a = tl.load(x + a_place, mask=a_inside, other=0.0)
         b = tl.load(y + b_place, mask=b_inside, other=0.0)
-        z = tl.dot(a, b, z)
-        z = tl.dot(a, tl.load(y_rest + b_place, mask=b_inside, other=0.0), z)
-        z = tl.dot(tl.load(x_rest + a_place, mask=a_inside, other=0.0), b, z)
+        part = tl.dot(a, tl.load(y_rest + b_place, mask=b_inside, other=0.0))
+        part = tl.dot(tl.load(x_rest + a_place, mask=a_inside, other=0.0), b, part)
+        # tensor cores cut off what they add, always towards 0: few additions there, and the sum of all outside
+        z += tl.dot(a, b, part)
     return z * tl.load(scale)
 
 
-@triton.jit(do_not_specialize=["n", "m", "share"])
+@triton.jit
 def log_sum_exps_kernel(
     x, x_rest, y, y_rest, scale, row, column, n, m, dim, share,
     BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr, BLOCK_DIM: tl.constexpr,
@@ -95,7 +96,7 @@ def log_sum_exps_kernel(
         tl.debug_barrier()  # the next strip reads what other threads of this program stored in `own_column`
 
 
-@triton.jit(do_not_specialize=["n", "m"])
+@triton.jit
 def weights_kernel(
     x, x_rest, y, y_rest, scale, row, column, weights, weights_rest, n, m, dim,
     BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr, BLOCK_DIM: tl.constexpr,
