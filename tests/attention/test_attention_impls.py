@@ -202,20 +202,22 @@ def test_compiled_equals_eager(phi):
 
 
 @pytest.mark.parametrize(
-    ("seq", "images", "device", "compiling", "choice"),
+    ("seq", "images", "device", "known", "choice"),
     [
-        (2048, 8, "cpu", False, "segments"),
-        (2048, 8, "cpu", True, "dense"),
-        (16, 8, "cpu", False, "dense"),
-        (2048, 1, "cpu", False, "segments"),
-        (16, 1, "cpu", False, "one_image"),
-        (1, 8, "cpu", False, "one_image"),
-        (2048, 8, "cuda", False, "dense"),
-        (2048, 1, "cuda", False, "one_image"),
+        (2048, 8, "cpu", {}, "segments"),
+        (2048, 8, "cpu", {"compiling": True}, "dense"),
+        (16, 8, "cpu", {}, "dense"),
+        (2048, 1, "cpu", {}, "segments"),
+        (16, 1, "cpu", {}, "one_image"),
+        (1, 8, "cpu", {}, "one_image"),
+        (2048, 8, "cuda", {}, "dense"),
+        (2048, 1, "cuda", {}, "one_image"),
+        (2048, 8, "cuda", {"triton_can": True}, "triton"),
+        (2048, 8, "cuda", {"triton_can": True, "compiling": True}, "dense"),
     ],
 )
-def test_auto_follows_the_length_of_the_runs_and_the_device(seq, images, device, compiling, choice):
-    assert choose_implementation(8, seq, images, 64, device, compiling=compiling) == choice
+def test_auto_follows_the_length_of_the_runs_and_the_device(seq, images, device, known, choice):
+    assert choose_implementation(8, seq, images, 64, device, **known) == choice
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -279,20 +279,23 @@ def test_under_torch_compile(impl):
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "device", "free_bytes", "compiling", "choice"),
+    ("rows", "columns", "device", "known", "choice"),
     [
-        (100, 100, "cpu", 0, False, "dense"),
-        (2048, 2048, "cpu", 0, False, "one_buffer"),
-        (2048, 2048, "cpu", 0, True, "dense"),
-        (2**15, 2**15, "cpu", 0, False, "chunked"),
-        (2**10, 2**15, "cpu", 0, False, "one_buffer"),
-        (2**15, 2**15, "cuda", 2**35, False, "one_buffer"),
-        (2**15, 2**15, "cuda", 2**33, False, "chunked"),
+        (100, 100, "cpu", {}, "dense"),
+        (2048, 2048, "cpu", {}, "one_buffer"),
+        (2048, 2048, "cpu", {"compiling": True}, "dense"),
+        (2**15, 2**15, "cpu", {}, "chunked"),
+        (2**15, 2**15, "cpu", {"compiling": True}, "chunked"),
+        (2**10, 2**15, "cpu", {}, "one_buffer"),
+        (2048, 2048, "cuda", {"triton_can": True}, "dense"),
+        (2**14, 2**14, "cuda", {"triton_can": True}, "triton"),
+        (2**15, 2**15, "cuda", {"free_bytes": 2**35}, "one_buffer"),
+        (2**15, 2**15, "cuda", {"free_bytes": 2**33}, "chunked"),
+        (2**15, 2**15, "cuda", {"free_bytes": 2**35, "triton_can": True, "compiling": True}, "dense"),
     ],
 )
-def test_auto_follows_the_size_of_the_matrix(rows, columns, device, free_bytes, compiling, choice):
-    chosen = losses.choose_implementation(rows, columns, device, free_bytes=free_bytes, compiling=compiling)
-    assert chosen == choice
+def test_auto_follows_the_size_of_the_matrix_and_the_device(rows, columns, device, known, choice):
+    assert losses.choose_implementation(rows, columns, device, **known) == choice
 
 
 @pytest.mark.parametrize("chunk_size", [np.int64(7), np.uint8(7), 7])

@@ -67,7 +67,6 @@ IMPLEMENTATIONS = {
     "segments": segments_attention,
     "varlen": varlen_attention,
     "flex": flex_last_image_attention,
-    "triton": lambda *inputs: _triton().triton_last_image_attention(*inputs),
 }
 Implementation = Literal["auto", "dense", "segments", "varlen", "flex", "triton"]
 
@@ -82,13 +81,23 @@ def _why_not(impl: str, q: Tensor, k: Tensor, v: Tensor) -> str | None:
 
 
 def choose_implementation(
-    heads: int, seq: int, images: int, tokens: int, device: str, *, compiling: bool = False
-) -> Literal["dense", "one_image", "segments"]:
+    heads: int,
+    seq: int,
+    images: int,
+    tokens: int,
+    device: str,
+    *,
+    triton_can: bool = False,
+    compiling: bool = False,
+) -> Literal["dense", "one_image", "segments", "triton"]:
     """What "auto" takes for q [batch heads seq dim] and k [batch heads images tokens dim] on a device type.
 
-    "one_image" (the last image, read without a mask) where there is one new token, or one image; "segments" for
-    long texts on a CPU; else "dense". On CUDA only what has been run there is chosen.
+    On CUDA "triton" where it can run on these tensors, measured fastest from 1 to 32 images (H100); on a CPU
+    "segments" for long texts. Else, and under `torch.compile`, "one_image" (the last image, read without a mask)
+    where there is one new token, or one image; else "dense".
     """
+    if device == "cuda" and triton_can and not compiling:
+        return "triton"
     # runs of text differ from batch to batch, which a compiled graph cannot follow
     by_run = device == "cpu" and not compiling
     if seq == 1:
@@ -114,11 +123,11 @@ def last_image_attention(
     "dense" masks all visual tokens, differentiable as often as `scaled_dot_product_attention` is;
     "segments" attends image by image, once differentiable, meant for CPU;
     "varlen" does so in one launch, on CUDA in half precision; "flex" skips blocks of the mask, on CUDA;
-    "triton" is a kernel for this rule, on CUDA, once differentiable (none of the three has run on a GPU yet);
-    "auto" is what `choose_implementation` says.
+    "triton" is a kernel for this rule, on CUDA, once differentiable; "auto" is what `choose_implementation` says.
     Scores and softmax are float32 also for bfloat16 and float16.
     Raises `ValueError` for wrong shapes, a phi that decreases or exceeds the number of images, an empty batch,
-    values that are not finite, an unknown `impl`, or one that cannot run on this device and dtype.
+    values that are not finite ("triton" does not look at images that no text sees), an unknown `impl`, or one that
+    cannot run on this device and dtype.
     Source: Flamingo, section 2.3 (arXiv 2204.14198v2). Chapter: 34_flamingo.
     """
     batch, heads, seq, dim = q.shape if q.ndim == 4 else (None,) * 4
@@ -126,19 +135,25 @@ def last_image_attention(
     require_shape("k", k, batch=batch, heads=heads, images=None, tokens=None, dim=dim)
     require_shape("v", v, batch=batch, heads=heads, images=k.shape[2], tokens=k.shape[3], dim=dim)
     require_shape("phi", phi, batch=batch, seq=seq)
-    require_phi(phi, k.shape[2])
-    phi = phi.long()  # a byte as an index would be taken for a mask
     for name, tensor in (("q", q), ("k", k), ("v", v)):
         if tensor.dtype != q.dtype:
             raise ValueError(f"{name} has dtype {tensor.dtype}, expected that of q, {q.dtype}")
-        require_finite(name, tensor)
     if impl not in Implementation.__args__:
         raise ValueError(f"impl is {impl!r}, expected one of {Implementation.__args__}")
     if reason := _why_not(impl, q, k, v):
         raise ValueError(f"impl is {impl!r}, which {reason}")
-    if 0 in (seq, *k.shape[2:4]):
-        return _dense(q, k, v, phi)
-    if impl == "auto":
-        sizes = heads, seq, *k.shape[2:4]
-        impl = choose_implementation(*sizes, q.device.type, compiling=torch.compiler.is_compiling())
-    return IMPLEMENTATIONS[impl](q, k, v, phi)
+
+    def check_values() -> None:
+        require_phi(phi, k.shape[2])
+        for name, tensor in (("q", q), ("k", k), ("v", v)):
+            require_finite(name, tensor)
+
+    empty = 0 in (seq, *k.shape[2:4])
+    if impl == "auto" and not empty:
+        sizes, compiling = (heads, seq, *k.shape[2:4]), torch.compiler.is_compiling()
+        triton_can = q.device.type == "cuda" and not compiling and _why_not("triton", q, k, v) is None
+        impl = choose_implementation(*sizes, q.device.type, triton_can=triton_can, compiling=compiling)
+    if impl == "triton" and not empty and not (phi.is_floating_point() or phi.dtype == torch.bool):
+        return _triton().triton_last_image_attention(q, k, v, phi, check_values)  # it looks while it reads
+    check_values()
+    return _dense(q, k, v, phi) if empty else IMPLEMENTATIONS[impl](q, k, v, phi)

@@ -125,13 +125,3 @@ def roofs(
     source, target = (torch.randn(2**24 if device.type == "cpu" else 2**28, device=device) for _ in range(2))
     copy = 2.0 * source.nbytes, lambda: target.copy_(source)
     return {str(dtype): product(dtype) for dtype in dtypes} | {"bytes a second": copy}
-
-
-def device_name(device: torch.device) -> str:
-    """The name of the processor or GPU, as its maker writes it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()

@@ -17,7 +17,7 @@ from torch import Tensor
 if TYPE_CHECKING:  # where it is used it is imported: that takes a third of the time that torch itself takes
     from torch.nn.attention.flex_attention import BlockMask
 
-# FlexAttention's usual block. With 64 columns, which would fit images of 64 tokens better, its CUDA kernels refuse.
+# FlexAttention's usual block. With 64 columns, which would fit images of 64 tokens better, its CUDA kernel refuses
 ROWS = COLUMNS = 128
 
 

@@ -18,7 +18,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 MOST = {2: 128, 4: 64}  # tokens of an image and dimensions of a head, by bytes of a number: what the chip holds
-ROWS = 64
+# blocks of text and their launch; one stage: loads ahead of time would take the room of programs side by side
+FORWARD = {"ROWS": 64, "num_warps": 4, "num_stages": 1}
+BACKWARD = {"ROWS": 64, "num_warps": 4, "num_stages": 1}
 
 
 @triton.jit
@@ -39,14 +41,20 @@ def forward_kernel(
 
     `suspect` becomes 1 if phi is no running count of images, or a number that was read, or a result, not finite.
     """
-    start, example, head = tl.program_id(0) * ROWS, (tl.program_id(1) // heads).to(tl.int64), tl.program_id(1) % heads
+    start, example, head = (
+        tl.program_id(0) * ROWS,
+        (tl.program_id(1) // heads).to(tl.int64),
+        tl.program_id(1) % heads,
+    )
     row, columns, axis = tl.arange(0, ROWS), tl.arange(0, TOKENS), tl.arange(0, DIM)
     in_text, in_image, in_dim = row < seq - start, columns < tokens, axis < dim
     count = phi + example * seq + start
     number = tl.load(count + row, mask=in_text, other=0)
     before = tl.load(count + row - 1, mask=in_text & (start + row > 0), other=0)
     wrong = tl.where(in_text & ((number < before) | (number < 0) | (number > images)), 1, 0)
-    here = _tile(q + example * q_batch + head * q_head + start * q_row.to(tl.int64), q_row, row, axis, in_text, in_dim)
+    here = _tile(
+        q + example * q_batch + head * q_head + start * q_row.to(tl.int64), q_row, row, axis, in_text, in_dim
+    )
     k += example * k_batch + head * k_head
     v += example * v_batch + head * v_head
     total = tl.zeros((ROWS,), dtype=tl.float32) + 1.0
@@ -72,7 +80,9 @@ def forward_kernel(
     if tl.max(wrong, axis=0) > 0:
         tl.store(suspect, 1)
     target = out + (example * seq + start) * heads * dim + head * dim
-    tl.store(target + row[:, None] * (heads * dim) + axis[None, :], result, mask=in_text[:, None] & in_dim[None, :])
+    tl.store(
+        target + row[:, None] * (heads * dim) + axis[None, :], result, mask=in_text[:, None] & in_dim[None, :]
+    )
     tl.store(lse + tl.program_id(1).to(tl.int64) * seq + start + row, log_total, mask=in_text)
 
 
@@ -111,7 +121,9 @@ def backward_kernel(
         of_score = (weight * (of_weight - mean[:, None]) * scale).to(query.dtype)
         sum_k = tl.dot(tl.trans(of_score), query, sum_k, input_precision="tf32x3")
         of_query = tl.dot(of_score, key, input_precision="tf32x3")
-        tl.store(grad_q + at + row[:, None] * width + axis[None, :], of_query, mask=here[:, None] & in_dim[None, :])
+        tl.store(
+            grad_q + at + row[:, None] * width + axis[None, :], of_query, mask=here[:, None] & in_dim[None, :]
+        )
     media = (example * images + image) * tokens * width + head * dim
     place = columns[:, None] * width + axis[None, :]
     tl.store(grad_k + media + place, sum_k, mask=in_image[:, None] & in_dim[None, :])
@@ -141,14 +153,13 @@ class _LastImage(torch.autograd.Function):
         batch, heads, seq, dim = q.shape
         out = q.new_empty(batch, seq, heads, dim)
         lse = q.new_empty(batch, heads, seq, dtype=torch.float32)
-        grid = (triton.cdiv(seq, ROWS), batch * heads)
+        grid = (triton.cdiv(seq, FORWARD["ROWS"]), batch * heads)
         sizes = heads, seq, *k.shape[2:4], dim
         suspect = torch.zeros(1, dtype=torch.int32, device=q.device)
         strides = *q.stride()[:3], *k.stride()[:4], *v.stride()[:4]
         tokens_block, dim_block = (max(16, triton.next_power_of_2(size)) for size in k.shape[3:])
-        # one stage: loads ahead of time would take the shared memory that lets several programs run side by side
-        ctx.launch = {"ROWS": ROWS, "TOKENS": tokens_block, "DIM": dim_block, "num_stages": 1}
-        forward_kernel[grid](q, k, v, phi, out, lse, suspect, dim**-0.5, *sizes, *strides, **ctx.launch)
+        ctx.blocks = {"TOKENS": tokens_block, "DIM": dim_block}
+        forward_kernel[grid](q, k, v, phi, out, lse, suspect, dim**-0.5, *sizes, *strides, **ctx.blocks, **FORWARD)
         if suspect.item():
             refuse()
         ctx.save_for_backward(q, k, v, phi, out, lse)
@@ -156,14 +167,14 @@ class _LastImage(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        return *_Gradients.apply(ctx.launch, grad, *ctx.saved_tensors), None, None
+        return *_Gradients.apply(ctx.blocks, grad, *ctx.saved_tensors), None, None
 
 
 class _Gradients(torch.autograd.Function):
     """The gradient of `_LastImage`: a function of its own, so that a second derivative is refused, not lost."""
 
     @staticmethod
-    def forward(ctx, launch, grad, q, k, v, phi, out, lse):
+    def forward(ctx, blocks, grad, q, k, v, phi, out, lse):
         batch, heads, seq, dim = q.shape
         images, tokens = k.shape[2:4]
         grad = grad.transpose(1, 2).contiguous()
@@ -175,7 +186,7 @@ class _Gradients(torch.autograd.Function):
         tensors = q, k, v, starts, out, lse, grad, grad_q, grad_k, grad_v
         sizes = heads, seq, images, tokens, dim
         grid = (images + 1, batch * heads)
-        backward_kernel[grid](*tensors, dim**-0.5, *sizes, *strides, **launch)
+        backward_kernel[grid](*tensors, dim**-0.5, *sizes, *strides, **blocks, **BACKWARD)
         return grad_q.transpose(1, 2), *(t.permute(0, 3, 1, 2, 4) for t in (grad_k, grad_v))
 
     @staticmethod
@@ -196,6 +207,6 @@ def triton_last_image_attention(
     """See `attention.last_image_attention`. Differentiable once; a second derivative raises `RuntimeError`.
 
     The kernel looks at the values while it has them, which costs nothing: reading everything once more to check it
-    took three times as long as the attention (H100). Where it finds something wrong it calls `refuse`, which may raise.
+    took three times as long as the attention (H100). Where something is wrong `refuse` is called, which may raise.
     """
     return _LastImage.apply(q, k, v, phi, refuse)

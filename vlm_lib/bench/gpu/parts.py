@@ -24,7 +24,7 @@ PARTS = (
     Part("ranks", "one rank", 100, alone=False),
     Part("speed", "contrastive", 70, alone=True),
     Part("speed", "attention", 170, alone=True),
-    Part("speed", "pooling", 45, alone=True),
+    Part("speed", "pooling", 80, alone=True),
     Part("training", "flamingo", 45, alone=True),
     Part("training", "clip", 45, alone=True),
 )

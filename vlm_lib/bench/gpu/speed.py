@@ -79,11 +79,6 @@ def attention(images: int, device: torch.device) -> Comparison:
     def ours(impl: str) -> Candidate:
         return candidate(impl, by_head(lambda q, k, v: last_image_attention(q, k, v, phi, impl=impl)))
 
-    def unchecked(q, k, v):
-        from vlm_lib.kernels.triton_last_image import triton_last_image_attention
-
-        return triton_last_image_attention(q, k, v, phi)
-
     mask = block_mask(phi, images, TOKENS)
 
     def flex(q, k, v):
@@ -93,7 +88,7 @@ def attention(images: int, device: torch.device) -> Comparison:
     return Comparison(
         "attention",
         f"core, {batch} x {seq} x {images} images, bfloat16",
-        [ours("triton"), candidate("triton, unchecked", by_head(unchecked)), ours("varlen"), ours("auto")],
+        [ours("auto"), ours("varlen"), ours("dense")],
         [
             ours("flex"),
             candidate("FlexAttention, mask given", by_head(flex)),
@@ -156,7 +151,7 @@ def pooling(queries: int, dtype: torch.dtype, device: torch.device) -> Compariso
     return Comparison(
         "pooling",
         setting,
-        [ours(impl) for impl in ("auto", "dense", "folded")],
+        [ours(impl) for impl in ("dense", "folded")],
         [candidate("open_clip", theirs, "open_clip")],
     )
 
