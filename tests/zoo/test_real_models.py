@@ -36,7 +36,7 @@ def pairs():
 
 
 def _found(bridge, pairs):
-    similarity = bridge.eval().image(pairs.images) @ bridge.text(pairs.texts[0]).T
+    similarity = bridge.eval()(pairs.images) @ bridge.text(pairs.texts[0]).T
     return float((similarity.argmax(dim=1) == torch.arange(len(similarity))).float().mean())
 
 
@@ -186,8 +186,8 @@ def test_the_real_clip_prefers_the_true_name(held_out):
     model = real_clip()
     score = model.score(images[:2], ["a fruit", *names])
     assert score.shape == (2, 1 + len(names))
-    assert torch.allclose(score[:, 1:], (model.bridge.image(features[:2]) @ model.encode_text(names).T), atol=1e-4)
-    similarity = model.bridge.image(features) @ model.encode_text(names).T
+    assert torch.allclose(score[:, 1:], (model.bridge(features[:2]) @ model.encode_text(names).T), atol=1e-4)
+    similarity = model.bridge(features) @ model.encode_text(names).T
     others = (similarity.sum() - similarity.trace()) / (similarity.numel() - len(names))
     assert similarity.diagonal().mean() > others + 0.15
     assert (similarity.diagonal()[:, None] > similarity).float().mean() > 0.75  # of pairs; half by chance

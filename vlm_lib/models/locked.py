@@ -49,12 +49,12 @@ class Bridge(nn.Module):
         self.standardize.set_from(features)
         self.text_mean.copy_(embeddings.mean(dim=0))
 
-    def image(self, features: Float[Tensor, "n image_dim"]) -> Float[Tensor, "n text_dim"]:
-        """Unit vectors."""
+    def forward(self, features: Float[Tensor, "n image_dim"]) -> Float[Tensor, "n text_dim"]:
+        """Image features to unit vectors."""
         return F.normalize(self.linear(self.dropout(self.standardize(features))), dim=1)
 
     def text(self, embeddings: Float[Tensor, "n text_dim"]) -> Float[Tensor, "n text_dim"]:
-        """Unit vectors."""
+        """Text embeddings to unit vectors."""
         return F.normalize(embeddings - self.text_mean, dim=1)
 
 
@@ -80,7 +80,7 @@ class LockedClip(nn.Module):
 
     def encode_image(self, images: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
         """Unit vectors. Raises: as the image tower."""
-        return self.bridge.image(self.image_tower(images))
+        return self.bridge(self.image_tower(images))
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n dim"]:
         """Unit vectors. Raises: as the text tower."""

@@ -23,7 +23,7 @@ from vlm_lib.training.seeds import random_state_kept, seed_everything, stream
 from vlm_lib.zoo.clip_worlds import emoji_pairs
 from vlm_lib.zoo.real_features import image_features, real_fingerprint, text_features
 from vlm_lib.zoo.real_measure import retrieval
-from vlm_lib.zoo.real_towers import IMAGE_DIM, MINILM_WEIGHTS, TEXT_DIM, image_tower, sentence_encoder
+from vlm_lib.zoo.real_towers import IMAGE_DIM, TEXT_DIM, image_tower, sentence_encoder
 from vlm_lib.zoo.store import load_or_train, recipe_path
 
 
@@ -67,7 +67,7 @@ def real_clip(
     model = LockedClip(image_tower(), sentence_encoder(), build_bridge(recipe))
     model.card = load_or_train(
         model.bridge,
-        recipe_path("real-clip", recipe, real_fingerprint(MINILM_WEIGHTS.sha256)),
+        recipe_path("real-clip", recipe, real_fingerprint()),
         recipe,
         train=lambda checkpoint: train_bridge(
             model.bridge,
@@ -108,9 +108,7 @@ def train_bridge(
     return fit(
         bridge.train(),
         bridge_batches(pairs, recipe),
-        lambda bridge, batch: contrastive_loss(
-            bridge.image(batch[0]), bridge.text(batch[1]), bridge.log_scale.exp()
-        ),
+        lambda bridge, batch: contrastive_loss(bridge(batch[0]), bridge.text(batch[1]), bridge.log_scale.exp()),
         steps=recipe.steps,
         lr=recipe.lr,
         warmup=recipe.warmup,
@@ -144,6 +142,6 @@ def measure(model: LockedClip) -> dict[str, float]:
         ("", image_features(colour.images)[rows]),
         (" (line)", image_features(line.images[rows])),
     ):
-        found = retrieval(model.bridge.image(features), model.encode_text, colour, rows)
+        found = retrieval(model.bridge(features), model.encode_text, colour, rows)
         quality |= {name + suffix: value for name, value in found.items()}
     return quality

@@ -37,9 +37,9 @@ def text_features(texts: Sequence[str]) -> Float[Tensor, "n 384"]:
     return _kept(f"text-features-{key}", "reading sentences, once", sentence_encoder, [texts])
 
 
-def real_fingerprint(language: str) -> str:
-    """A digest of drawings, their texts, image tower and what reads language: it changes if one of them does."""
-    return _digest(emoji_fingerprint(), EFFICIENTNET.sha256, IMAGE_SIZE, language)
+def real_fingerprint() -> str:
+    """A digest of drawings, their texts and both towers: it changes if one of them does."""
+    return _digest(emoji_fingerprint(), EFFICIENTNET.sha256, IMAGE_SIZE, MINILM_WEIGHTS.sha256)
 
 
 def _kept(name: str, title: str, load: Callable[[], Any], batches: Sequence[Any]) -> Float[Tensor, "n dim"]:

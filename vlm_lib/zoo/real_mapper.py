@@ -1,6 +1,6 @@
-"""The zoo's real captioner: EfficientNet features mapped to a prefix for frozen SmolLM2; and its blind twin.
+"""The zoo's real captioner: the real CLIP's image vector as a prefix for frozen SmolLM2; and its blind twin.
 
-Source: after ClipCap (arXiv 2111.09734), see `models.prefix`.
+Source: ClipCap (arXiv 2111.09734) in small; see `models.prefix`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,35 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from vlm_lib.checks import check_seed
 from vlm_lib.data import openmoji
+from vlm_lib.models.locked import LockedClip
 from vlm_lib.models.prefix import PrefixCaptioner, PrefixMapper
 from vlm_lib.training import History, fit
 from vlm_lib.training.seeds import random_state_kept, seed_everything, stream
 from vlm_lib.zoo.pretrained import PretrainedLm, smollm2
-from vlm_lib.zoo.real_features import image_features, real_fingerprint
+from vlm_lib.zoo.real_bridge import real_clip
+from vlm_lib.zoo.real_features import image_features
 from vlm_lib.zoo.real_measure import caption_quality
-from vlm_lib.zoo.real_towers import IMAGE_DIM, image_tower, sentence_encoder
 from vlm_lib.zoo.store import load_or_train, recipe_path
 
 
 @dataclass(frozen=True)
 class CaptionerRecipe:
-    """All that decides the mapper besides the towers and the drawings. Chosen on 200 of the training drawings.
+    """All that decides the mapper besides the real CLIP, the LM and the drawings.
 
-    blind: the twin, trained in the same way on features that are the same for all drawings. start: the text whose
-    embeddings the prefix begins with, one vector a token.
+    It was chosen on 200 of the training drawings. blind: the twin, trained in the same way on vectors that are the
+    same for all drawings. start: the text whose embeddings the prefix begins with, one vector per token.
     """
 
     seed: int = 0
     blind: bool = False
     steps: int = 100
     batch: int = 16
-    lr: float = 1e-3
-    start_lr_scale: float = 5.0
+    lr: float = 3e-3
+    start_lr_scale: float = 2.0
     warmup: float = 0.1
     weight_decay: float = 0.1
     dropout: float = 0.3
@@ -57,39 +58,40 @@ def real_captioner(
 ) -> PrefixCaptioner:
     """The real captioner: mapper from the cache, or trained now, in minutes, and kept; frozen, in evaluation mode.
 
+    It looks through `real_clip` of the same seed; every method takes that model's image vectors, `tower(images)`.
     blind: its twin that was trained in the same way without seeing a picture. recipe: another set-up than the
     zoo's; it replaces `seed` and `blind`. Its captions are of the right kind more often than of the right thing.
     Raises: ValueError for a bad seed; WeightsUnavailable, naming the package that is missing.
     """
     recipe = recipe or CaptionerRecipe(seed=check_seed(seed), blind=blind)
-    lm = smollm2()
-    model = build_captioner(recipe, lm)
-    emoji = openmoji.load()
+    clip, lm, emoji = real_clip(seed=recipe.seed), smollm2(), openmoji.load()
+    model = build_captioner(recipe, clip, lm)
+    vectors = clip.bridge(image_features(emoji.images))
     model.card = load_or_train(
         model.mapper,
-        recipe_path("real-captioner", recipe, real_fingerprint(lm.source)),
+        recipe_path("real-captioner", recipe, f"{lm.source} {clip.card.path.name}"),
         recipe,
         train=lambda checkpoint: train_mapper(
             model,
             recipe,
-            image_features(emoji.images)[emoji.train],
+            vectors[emoji.train],
             [emoji.names[row] for row in emoji.train],
             checkpoint=checkpoint,
             progress=f"training the real captioner{'’s blind twin' if recipe.blind else ''}, once",
         ),
-        measure=lambda: caption_quality(model, sentence_encoder(), image_features(emoji.images), emoji),
+        measure=lambda: caption_quality(model, clip.text_tower, vectors, emoji),
     )
     return model.to(device).eval()
 
 
 @random_state_kept()
-def build_captioner(recipe: CaptionerRecipe, lm: PretrainedLm) -> PrefixCaptioner:
+def build_captioner(recipe: CaptionerRecipe, clip: LockedClip, lm: PretrainedLm) -> PrefixCaptioner:
     """The untrained captioner of a recipe; its seed decides the mapper's weights."""
     table = lm.model.get_input_embeddings().weight
     start = table[lm.tokenizer(recipe.start).input_ids]
     seed_everything(recipe.seed)
     mapper = PrefixMapper(
-        IMAGE_DIM,
+        clip.bridge.linear.out_features,
         table.shape[1],
         len(start),
         hidden=recipe.hidden,
@@ -98,7 +100,7 @@ def build_captioner(recipe: CaptionerRecipe, lm: PretrainedLm) -> PrefixCaptione
         blind=recipe.blind,
     )
     mapper.set_start(start)
-    return PrefixCaptioner(image_tower(), mapper, lm.model, lm.tokenizer)
+    return PrefixCaptioner(nn.Sequential(clip.image_tower, clip.bridge), mapper, lm.model, lm.tokenizer)
 
 
 def train_mapper(

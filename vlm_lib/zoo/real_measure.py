@@ -53,9 +53,8 @@ def caption_quality(
     """Of the held-out drawings: how surprising their names are to the model, and what it says of them.
 
     features: of all drawings. nats per name: -log p(name | drawing); "(another drawing)": the same names after
-    other held-out drawings, for a model that looks a worse start. category: of the training name that is nearest
-    to the caption by `encode_text`, a judge that had no part in the caption. name word: the caption shares a word
-    with the name.
+    other held-out drawings, a worse start for a model that looks. category: is it right for the training name
+    that is nearest to the caption by `encode_text`? name word: does the caption share a word with the name?
     """
     rows = emoji.held_out
     seen, names = features[rows], [emoji.names[row] for row in rows]
