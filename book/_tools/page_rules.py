@@ -23,6 +23,7 @@ FETCHED_LINKS = {
     "manifest",
     "dns-prefetch",
 }
+MAX_PAGE_BYTES = 2_000_000
 REMOTE = re.compile(r"^(https?:)?//")
 # In scripts, an address is a fetch only where it is handed to something that loads it.
 SCRIPT_FETCH = re.compile(
@@ -151,4 +152,17 @@ def leftovers(html: Path) -> list[str]:
     return found
 
 
-EVERY_PAGE = (remote_fetches, missing_alt, broken_links, leftovers)
+def heavy_pages(html: Path) -> list[str]:
+    """Pages that, with their images, are larger than 2 MB."""
+    found = []
+    for page in pages(html):
+        images = {
+            (page.parent / unquote(image["src"])).resolve() for image in article(page).find_all("img", src=True)
+        }
+        size = page.stat().st_size + sum(path.stat().st_size for path in images if path.is_file())
+        if size > MAX_PAGE_BYTES:
+            found.append(f"{page.relative_to(html)} has {size} bytes, expected at most {MAX_PAGE_BYTES}")
+    return found
+
+
+EVERY_PAGE = (remote_fetches, missing_alt, broken_links, leftovers, heavy_pages)

@@ -107,3 +107,10 @@ def test_unresolved_markup_is_found(tmp_path, body):
 
 def test_markup_shown_as_code_passes(tmp_path):
     assert page_rules.leftovers(site(tmp_path, "<pre>{cite:p}`x`</pre><code>:::</code>")) == []
+
+
+@pytest.mark.parametrize(("size", "found"), [(1_900_000, 0), (2_000_000, 1)])
+def test_heavy_pages_are_found_with_their_images(tmp_path, size, found):
+    html = site(tmp_path, '<img src="a.png"><img src="a.png"><img src="data:image/png;base64,xyz">')
+    (html / "notebooks" / "a.png").write_bytes(b"x" * size)
+    assert len(page_rules.heavy_pages(html)) == found

@@ -1,11 +1,18 @@
 """The style: notebooks get SVG, the same bytes from the same numbers, in colours that a dark page can exchange."""
 
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
-from vlm_lib.figures.style import INK, ORANGE_TEXT, PALETTE
+from vlm_lib.figures.style import INK, ORANGE_TEXT, PALETTE, use_style
 
 DRAW = """import matplotlib.pyplot as plt
 from vlm_lib import figures
@@ -32,6 +39,17 @@ def drawn() -> str:
     (output,) = [output for output in notebook.cells[0].outputs if output.output_type == "display_data"]
     assert "image/png" not in output.data
     return output.data["image/svg+xml"]
+
+
+def test_an_image_inside_a_figure_is_stored_pixel_by_pixel():
+    use_style()
+    figure, axes = plt.subplots()
+    axes.imshow(np.arange(27, dtype=np.uint8).reshape(3, 3, 3))
+    figure.savefig(buffer := io.StringIO(), format="svg")
+    plt.close(figure)
+    (data,) = re.findall(r'xlink:href="data:image/png;base64,([^"]+)"', buffer.getvalue())
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (3, 3)
+    assert "image-rendering:pixelated" in buffer.getvalue()
 
 
 def test_notebooks_hold_figures_as_svg_that_depends_on_the_numbers_alone():

@@ -99,9 +99,7 @@ def weights_over_images(
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image, share, title in zip(grid.flat, pixels, shares, titles, strict=False):
-        axes.imshow(
-            image.transpose(1, 2, 0), interpolation="nearest", extent=(0, image.shape[2], image.shape[1], 0)
-        )
+        axes.imshow(image.transpose(1, 2, 0), extent=(0, image.shape[2], image.shape[1], 0))
         for (row, column), weight in np.ndenumerate(share):
             if weight < 0.01:
                 continue

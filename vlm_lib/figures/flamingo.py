@@ -101,7 +101,7 @@ def pages_figure(pages: Mapping[str, Documents], tokenizer) -> Figure:
             axes.set_axis_off()
         row[0].text(-0.08, 0.5, kind, transform=row[0].transAxes, ha="right", va="center", rotation=90, fontsize=9)
         for axes, picture, text in zip(row, documents.images[0], after_tags, strict=False):
-            axes.imshow(_upright(picture), interpolation="nearest")
+            axes.imshow(_upright(picture))
             words = text.replace(PAD, "").replace(EOC, "").strip()
             place = {"transform": axes.transAxes, "ha": "center", "va": "top", "fontsize": 8.5}
             axes.text(0.5, -0.06, textwrap.fill(words, 34), **place)
@@ -118,7 +118,7 @@ def captioned(
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, picture, caption, fine in zip(grid.flat, images, captions, right, strict=False):
-        axes.imshow(_upright(picture), interpolation="nearest")
+        axes.imshow(_upright(picture))
         axes.set_title(caption if fine else f"✗ {caption}", fontsize=8.5, loc="center", y=-0.24)
         if not fine:
             axes.add_patch(Rectangle((0, 0), 63, 63, fill=False, edgecolor=VERMILION, lw=4))
@@ -132,7 +132,7 @@ def latents_beside_images(images, weights, *, latents: Sequence[int]) -> Figure:
     size = (1.25 * (1 + len(latents)), 1.3 * len(images) + 0.2)
     figure, grid = plt.subplots(len(images), 1 + len(latents), figsize=size, squeeze=False)
     for row, picture, maps in zip(grid, images, shares, strict=True):
-        row[0].imshow(_upright(picture), interpolation="nearest")
+        row[0].imshow(_upright(picture))
         row[0].set_axis_off()
         for axes, weight in zip(row[1:], maps, strict=True):
             axes.imshow(weight, cmap="Blues", vmin=0, vmax=shares.max())

@@ -35,7 +35,7 @@ def show_images(images, titles: Sequence[str] | None = None, *, columns: int = 8
         axes.set_axis_off()
     shown = list(grid.flat[: len(pixels)])
     for i, axes in enumerate(shown):
-        axes.imshow(pixels[i].transpose(1, 2, 0), interpolation="nearest")
+        axes.imshow(pixels[i].transpose(1, 2, 0))
         if titles is not None:
             axes.set_title(titles[i], fontsize=9, loc="center")
     return shown

@@ -65,6 +65,7 @@ def use_style() -> None:
             "ytick.color": INK,
             "legend.frameon": False,
             "lines.linewidth": 1.8,
+            "image.interpolation": "none",  # pixels as they are; an SVG then holds no more of them than there are
             "svg.hashsalt": "vlm_lib",  # names inside the file depend on its content, not on chance
         }
     )

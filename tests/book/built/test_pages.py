@@ -46,20 +46,9 @@ def test_chapters_have_their_colab_buttons_once_the_address_is_set():
         assert page_rules.missing_colab(HTML, slug) == []
 
 
-def test_every_picture_has_a_description():
-    assert page_rules.missing_alt(HTML) == []
-
-
-def test_nothing_is_fetched_from_elsewhere():
-    assert page_rules.remote_fetches(HTML) == []
-
-
-def test_links_anchors_and_assets_exist():
-    assert page_rules.broken_links(HTML) == []
-
-
-def test_no_markup_is_left_unresolved():
-    assert page_rules.leftovers(HTML) == []
+@pytest.mark.parametrize("rule", page_rules.EVERY_PAGE, ids=lambda rule: rule.__name__)
+def test_every_page_keeps_the_rules(rule):
+    assert rule(HTML) == []
 
 
 def test_citations_lead_to_the_references():
