@@ -2,6 +2,7 @@
 
 from vlm_lib.figures.plots import legend_below, mask_figure, show_images, spread
 from vlm_lib.figures.style import BLUE, GREEN, INK, OKABE_ITO, ORANGE, VERMILION, use_style
+from vlm_lib.figures.table import table
 
 __all__ = [
     "BLUE",
@@ -14,5 +15,6 @@ __all__ = [
     "mask_figure",
     "show_images",
     "spread",
+    "table",
     "use_style",
 ]
