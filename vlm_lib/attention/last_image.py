@@ -1,7 +1,6 @@
 """The last-image rule: each text token attends to the visual tokens of one image. Fast forms are in `kernels`."""
 
 import importlib
-from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from vlm_lib.attention.masks import last_image_mask
 from vlm_lib.checks import require_finite, require_phi, require_shape
+from vlm_lib.kernels import TRITON_INSTALLED
 from vlm_lib.kernels.flex import flex_last_image_attention
 from vlm_lib.kernels.flex import unavailable as flex_unavailable
 from vlm_lib.kernels.segments import segments_attention
@@ -76,7 +76,7 @@ def _why_not(impl: str, q: Tensor, k: Tensor, v: Tensor) -> str | None:
     if impl == "varlen":
         return varlen_unavailable(q)
     if impl == "triton":
-        return _triton().unavailable(q, k) if find_spec("triton") else "needs Triton, which is not installed"
+        return _triton().unavailable(q, k) if TRITON_INSTALLED else "needs Triton, which is not installed"
     return flex_unavailable(q, k, v) if impl == "flex" else None
 
 

@@ -4,7 +4,6 @@ The implementations that never hold the similarity matrix, or hold it once, are 
 02_contrastive.
 """
 
-from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -13,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vlm_lib.kernels import distributed, tiles
+from vlm_lib.kernels import TRITON_INSTALLED, distributed, tiles
 from vlm_lib.kernels.contrastive import TiledContrastive
 from vlm_lib.losses.inputs import checked_chunk, checked_pairs
 
@@ -138,9 +137,7 @@ def _choice_of_all(x: Tensor, group: dist.ProcessGroup | None) -> str:
 
 def _triton_unavailable(device: torch.device) -> str | None:
     """Why the Triton kernels cannot run on `device`; None if they can."""
-    return (
-        _kernels("triton").unavailable(device) if find_spec("triton") else "needs Triton, which is not installed"
-    )
+    return _kernels("triton").unavailable(device) if TRITON_INSTALLED else "needs Triton, which is not installed"
 
 
 def _check_implementation(impl: str, device: torch.device) -> None:
