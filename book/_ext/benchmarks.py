@@ -1,7 +1,8 @@
-"""The directive `{bench} FILE`: tables of one committed run of `vlm_lib.bench` or, on a GPU, `vlm_lib.bench.gpu`.
+"""The directive `{bench} FILE`: tables of one committed run of `vlm_lib.bench` or, for a GPU, `vlm_lib.bench.gpu`.
 
-Option `show` chooses the part: `device`, `goals`, `convergence`, of a GPU's run `checks` and `fifty-steps`, or a group
-of comparisons. FILE is relative to the page. No figure is typed into the page, and a part that the file does not hold is an error.
+Option `show` chooses the part: `device`, `goals`, `convergence`, a group of comparisons, or of a GPU's run `checks`
+and `fifty-steps`. FILE is relative to the page. No figure is typed into the page, and a part that the file does not
+hold is an error.
 """
 
 import json
