@@ -1,8 +1,8 @@
-"""The directive `{bench} FILE`: tables of one committed run of `vlm_lib.bench` or, for a GPU, `vlm_lib.bench.gpu`.
+"""The directive `{bench} FILE`: tables of a committed run of `vlm_lib.bench` or, for a GPU, `vlm_lib.bench.gpu`.
 
-Option `show` chooses the part: `device`, `goals`, `convergence`, a group of comparisons, or of a GPU's run `checks`
-and `fifty-steps`. FILE is relative to the page. No figure is typed into the page, and a part that the file does not
-hold is an error.
+Option `show` chooses the part: `device`, `goals`, `convergence`, a group of comparisons, or of a GPU's run
+`checks` and `fifty-steps`. FILE is relative to the page. No figure is typed into the page, and a part that the
+file does not hold is an error.
 """
 
 import json
@@ -68,7 +68,7 @@ def device_section(run: dict) -> Section:
 
 
 def check_section(parts: dict[str, dict]) -> Section:
-    """How many comparisons with float64 each part of a GPU's run made, and how near to what is allowed they came."""
+    """How many comparisons with float64 each part of a GPU's run made, and how near to the allowed they came."""
     lines = []
     for name, part in parts.items():
         checks = [found for found in part["findings"] if "check" in found]

@@ -98,8 +98,8 @@ def _on_a_gpu() -> Iterator[Goal]:
     yield Goal("pooling", "1 queries, 256 tokens x 64, float32", "folded", "open_clip", "speedup", 5)
 
 
-# The step in bfloat16 has no goal on a CPU: on two processors, one of them with bfloat16 instructions, it took 1.4 to
-# 14 times as long as in float32.
+# The step in bfloat16 has no goal on a CPU: on two processors, one of them with bfloat16 instructions, it took
+# 1.4 to 14 times as long as in float32.
 CPU_GOALS = (*_contrastive(), *_attention(), *_pooling())
 GPU_GOALS = tuple(_on_a_gpu())
 GOALS = CPU_GOALS + GPU_GOALS
