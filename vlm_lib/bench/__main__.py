@@ -63,8 +63,7 @@ def report(parts: list[str], quick: bool, device: torch.device) -> dict:
             for row in compare(comparison, device):
                 print(show(row), flush=True)
                 rows.append(row)
-    if device.type == "cpu":
-        show_goals(rows)
+    show_goals(rows)
     measured = {
         "device": device_name(device),
         "device_type": device.type,

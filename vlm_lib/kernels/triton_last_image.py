@@ -66,6 +66,8 @@ def forward_kernel(
         key = _tile(k + (image - one) * k_image, k_row, columns, axis, in_image, in_dim)
         value = _tile(v + (image - one) * v_image, v_row, columns, axis, in_image, in_dim)
         z = tl.dot(here, tl.trans(key), input_precision="tf32x3") * scale
+        # a key of -inf can leave no trace in the result; a value can't, since 0 times infinity is NaN
+        wrong += tl.where(tl.abs(tl.sum(tl.sum(key.to(tl.float32), axis=1), axis=0)) < float("inf"), 0, 1)
         z = tl.where(in_image[None, :], z, float("-inf"))
         highest = tl.max(z, axis=1)
         sees = number == image

@@ -87,6 +87,16 @@ def run(
         yield results
 
 
+def split(results: dict[str, dict]) -> dict:
+    """The rows of all parts, as every other benchmark has them, and the parts with what else they found."""
+    rows = [finding["row"] for result in results.values() for finding in result["findings"] if "row" in finding]
+    parts = {
+        name: result | {"findings": [finding for finding in result["findings"] if "row" not in finding]}
+        for name, result in results.items()
+    }
+    return {"rows": rows, "parts": parts}
+
+
 def setup(device: str, env: dict[str, str]) -> dict:
     """The card and the versions, asked in a process of its own: this one never touches the device."""
     command = [sys.executable, "-m", "vlm_lib.bench.gpu.system", device]
@@ -111,12 +121,12 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(report), flush=True)
         spent = (time.monotonic() - started) / 60
         for results in run(parts, args.device, args.minutes - spent, env, folder):
-            report |= {"seconds": round(time.monotonic() - started, 1), "parts": results}
+            report |= {"seconds": round(time.monotonic() - started, 1), **split(results)}
             (args.out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
             known = [part.name for part in parts if (folder / f"{part.name}.log").exists()]
             logs = [f"=== {name}\n{(folder / f'{name}.log').read_text()}" for name in known]
             (args.out / "gpu.log").write_text("\n".join(logs))
-    for name, result in report["parts"].items():
+    for name, result in report.get("parts", {}).items():
         for finding in result["findings"]:
             if finding.get("passed") is False or "error" in finding:
                 print(f"{name}: {json.dumps(finding)[:300]}")

@@ -122,7 +122,7 @@ def contrastive(batch: int, device: torch.device) -> Comparison:
         [ours("triton", *split), one_buffer, ours("chunked", Work(product), Work(4 * product))],
         # at 65,536 whoever holds several matrices needs more than 80 GB
         [one_buffer, *(references if batch < 2**16 else [])],
-        repeats=5,
+        repeats=3,
     )
 
 
@@ -153,6 +153,7 @@ def pooling(queries: int, dtype: torch.dtype, device: torch.device) -> Compariso
         setting,
         [ours(impl) for impl in ("dense", "folded")],
         [candidate("open_clip", theirs, "open_clip")],
+        repeats=3,
     )
 
 
