@@ -156,10 +156,9 @@ def heavy_pages(html: Path) -> list[str]:
     """Pages that, with their images, are larger than 2 MB."""
     found = []
     for page in pages(html):
-        images = {
-            (page.parent / unquote(image["src"])).resolve() for image in article(page).find_all("img", src=True)
-        }
-        size = page.stat().st_size + sum(path.stat().st_size for path in images if path.is_file())
+        sources = {image["src"] for image in article(page).find_all("img", src=True)}
+        files = {(page.parent / unquote(source)).resolve() for source in sources if not source.startswith("data:")}
+        size = page.stat().st_size + sum(path.stat().st_size for path in files if path.is_file())
         if size > MAX_PAGE_BYTES:
             found.append(f"{page.relative_to(html)} has {size} bytes, expected at most {MAX_PAGE_BYTES}")
     return found
