@@ -57,14 +57,13 @@ def speed(row: Row) -> list[str]:
 
 def device_section(run: dict) -> Section:
     """What was measured on."""
-    lines: list[list[Cell]] = [["Device", run["device"]]]
     if run["device_type"] == "cuda":
-        lines.append(
-            ["Setting", f"CUDA {run['cuda']}, driver {run['driver']}, Triton {run['packages']['triton']}"]
-        )
+        setting = ["Setting", f"CUDA {run['cuda']}, driver {run['driver']}, Triton {run['packages']['triton']}"]
+        last = ["The whole run", duration(run["seconds"])]
     else:
-        lines.append(["Setting", f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"])
-    return None, [*lines, ["Clock", run["clock"]], ["PyTorch", run["torch"]]]
+        setting = ["Setting", f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"]
+        last = ["Clock", run["clock"]]
+    return None, [["Device", run["device"]], setting, ["PyTorch", run["torch"]], last]
 
 
 def check_section(parts: dict[str, dict]) -> Section:
@@ -76,8 +75,9 @@ def check_section(parts: dict[str, dict]) -> Section:
             sizes = [
                 found["size"] / found["allowed"] for found in checks if found.get("allowed") and "size" in found
             ]
-            failed = sum(not found["passed"] for found in checks)
-            lines.append([name.removesuffix(" all"), f"{len(checks)}", f"{failed}", f"{max(sizes):.2f}"])
+            failed = [found["check"] for found in checks if not found["passed"]]
+            counts = f"{len(checks)}", f"{len(failed)}"
+            lines.append([name.removesuffix(" all"), *counts, f"{max(sizes):.2f}", failed or "–"])
     return None, lines
 
 
@@ -164,7 +164,7 @@ class Benchmarks(SphinxDirective):
             columns = ["Seed", "Loss, float32", "Loss, bfloat16", "R@1, float32", "R@1, bfloat16"]
             return [table(columns, [convergence_section(measured["convergence"])], "bench-convergence")]
         if show == "checks":
-            columns = ["Part", "Checks", "Failed", "Largest error / allowed"]
+            columns = ["Part", "Checks", "Failed", "Largest error / allowed", "What failed"]
             return [table(columns, [check_section(measured["parts"])], "bench-checks")]
         if show == "fifty-steps":
             columns = ["Model", "Precision", "First loss", "Last ten", "Time"]
