@@ -14,7 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
+from vlm_lib.bench.goals import FIGURES, OF_DEVICE, VERDICTS, Goal, judged
 from vlm_lib.bench.rows import Row
 
 FIGURE_NAMES = {
@@ -92,10 +92,10 @@ def fifty_steps_section(parts: dict[str, dict]) -> Section:
     return None, lines
 
 
-def goal_sections(rows: list[Row]) -> list[Section]:
+def goal_sections(rows: list[Row], goals: tuple[Goal, ...]) -> list[Section]:
     """The goals of each setting with what was measured."""
     lines: dict[str, list[list[Cell]]] = {}
-    for goal, row, met in judged(rows):
+    for goal, row, met in judged(rows, goals):
         against = f"{goal.ours} against {goal.reference}" if goal.reference else f"{goal.ours} alone"
         bound = f"{goal.bound / 1e6:g} MB" if goal.figure == "our_peak" else f"{goal.bound:g}×"
         measured = amount(getattr(row, goal.figure), goal.figure)
@@ -159,7 +159,8 @@ class Benchmarks(SphinxDirective):
         if show == "device":
             return [table([], [device_section(measured)], "bench-device")]
         if show == "goals":
-            return [table(["What", "Goal", "Measured", ""], goal_sections(rows), "bench-goals")]
+            goals = OF_DEVICE[measured["device_type"]]
+            return [table(["What", "Goal", "Measured", ""], goal_sections(rows, goals), "bench-goals")]
         if show == "convergence":
             columns = ["Seed", "Loss, float32", "Loss, bfloat16", "R@1, float32", "R@1, bfloat16"]
             return [table(columns, [convergence_section(measured["convergence"])], "bench-convergence")]
