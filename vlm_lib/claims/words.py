@@ -43,8 +43,8 @@ def _phrase(record: Record) -> tuple[str, int]:
 def seeds_sentence(record: Record) -> str:
     """How many seeds clear the threshold; if they agree, how often they would do so without any effect.
 
-    Without an effect a seed falls on either side of zero as a coin does, and beyond a threshold more seldom. That the
-    seeds stay below a threshold above zero is what no effect looks like: no chance is told there.
+    Without an effect a seed falls on either side of zero as a coin does, and beyond a threshold more seldom. That all
+    stay below a threshold above zero is what no effect looks like: no chance is told there.
     """
     above, seeds = sum(effect > record["threshold"] for effect in record["effects"]), len(record["effects"])
     where = f"above the threshold of {number(record['threshold'])}"
