@@ -43,7 +43,7 @@ def _phrase(record: Record) -> tuple[str, int]:
 def seeds_sentence(record: Record) -> str:
     """How many seeds clear the threshold; if they agree, how often they would do so without any effect.
 
-    Without an effect a seed falls on either side of zero as a coin does, and beyond a threshold more seldom. That all
+    Without an effect a seed falls on either side of zero as a coin does, beyond a threshold more seldom. That all
     stay below a threshold above zero is what no effect looks like: no chance is told there.
     """
     above, seeds = sum(effect > record["threshold"] for effect in record["effects"]), len(record["effects"])
