@@ -44,7 +44,7 @@ def _one_image(q, k, v, phi):
     if k.shape[2] == 1:
         k, v = k[:, :, 0], v[:, :, 0]
     else:
-        example, image = torch.arange(len(q), device=q.device), phi.amax(dim=1).clamp(min=1) - 1
+        example, image = torch.arange(len(q), device=q.device), phi.amax(dim=1).long().clamp(min=1) - 1
         k, v = k[example, :, image], v[example, :, image]
     out = F.scaled_dot_product_attention(q, k, v)
     blind = phi == 0
