@@ -58,10 +58,10 @@ def caption_table(seeds: int) -> str:
 
 def compare(title: str, arms: Mapping[str, Sequence[Quality]]) -> str:
     """One line a quality of the last arm, one column an arm: the mean over its seeds, and their range."""
-    lines = [f"{title:<34}" + "".join(f"{name:<22}" for name in arms).rstrip()]
+    lines = [f"{title:<40}" + "".join(f"{name:<24}" for name in arms).rstrip()]
     for quality in next(reversed(arms.values()))[0]:
         cells = [_cell([seed[quality] for seed in seeds if quality in seed]) for seeds in arms.values()]
-        lines.append((f"    {quality:<30}" + "".join(f"{cell:<22}" for cell in cells)).rstrip())
+        lines.append((f"    {quality:<36}" + "".join(f"{cell:<24}" for cell in cells)).rstrip())
     return "\n".join(lines)
 
 
