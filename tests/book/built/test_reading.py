@@ -1,7 +1,9 @@
 """What a reader sees: whole figures, tables and formulas at any width, on dark pages and on paper."""
 
 import pytest
+from chapter_rules import MAX_CODE_COLUMNS
 from helpers.chromium import COLOURS
+from output_rules import MAX_OUTPUT_COLUMNS
 
 pytestmark = pytest.mark.browser
 
@@ -41,6 +43,20 @@ PALE = (
 )
 
 
+# How many characters of code, or of what it prints, fit into a line; null where a page has none.
+COLUMNS = """(kind) => {
+  const box = document.querySelector(`article .cell_${kind} pre`);
+  if (!box) return null;
+  const ruler = document.createElement("span"), style = getComputedStyle(box);
+  ruler.textContent = "x".repeat(100);
+  ruler.style.whiteSpace = "pre";
+  box.append(ruler);
+  const character = ruler.getBoundingClientRect().width / 100;
+  ruler.remove();
+  return (box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) / character;
+}"""
+
+
 @pytest.mark.parametrize("width", [400, 1300])
 def test_nothing_is_cut_off_and_no_formula_within_a_line_scrolls(page, width):
     page.set_viewport_size({"width": width, "height": 900})
@@ -53,6 +69,13 @@ def test_code_and_prints_fit_a_wide_window(page):
     page.set_viewport_size({"width": 1300, "height": 900})
     for kind in ("pre", ".drawing", ".cell_output"):
         assert page.evaluate(SCROLLS, kind) == []
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("input", MAX_CODE_COLUMNS), ("output", MAX_OUTPUT_COLUMNS)])
+def test_the_limits_of_a_chapter_are_what_a_wide_window_shows_unbroken(page, kind, limit):
+    page.set_viewport_size({"width": 1300, "height": 900})
+    columns = page.evaluate(COLUMNS, kind)
+    assert columns is None or columns >= limit
 
 
 def test_labels_of_drawings_have_nine_pixels_in_a_narrow_window(page):
