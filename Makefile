@@ -55,6 +55,9 @@ run: $(STAMP)  ## Bring the .ipynb halves up to date: re-execute the chapters wh
 verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; the scoreboard shows what came out (CHAPTER=...)
 	$(BIN)/python $(TOOLS)/verify.py $(CHAPTER)
 
+verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; the scoreboard shows what came out (CHAPTER=...)
+	$(BIN)/python $(TOOLS)/verify.py $(CHAPTER)
+
 zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, and print their quality
 	$(BIN)/python -m vlm_lib.zoo
 
