@@ -23,8 +23,8 @@ def flamingo_from(
 
     The rows of new tags are trained, and of the LM nothing else. (In the paper <image> is plain text, and <EOC>
     the one token that is new and learnt: section 3.2.1 of arXiv 2204.14198v1. Here the tag is one token, so that
-    its position is found by its number.) `options` are those of `Flamingo`. Raises: ValueError for a slow tokenizer,
-    or as `Flamingo` does.
+    its position is found by its number.) `options` are those of `Flamingo`.
+    Raises: ValueError for a slow tokenizer, or as `Flamingo` does.
     """
     if not tokenizer.is_fast:
         raise ValueError(f"tokenizer: got the slow {type(tokenizer).__name__}, expected a fast one")

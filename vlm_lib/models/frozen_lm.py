@@ -2,7 +2,8 @@
 
 New blocks read the stream of the text before a layer runs. The way in is one hook for each layer, set once and
 for good; what it does is decided call by call, by the thread that makes the call. So two models may share an LM,
-several threads may share a model, and an LM that is called by itself is the LM it always was. Chapter: 34_flamingo.
+several threads may share a model, and an LM that is called by itself is the LM it always was.
+Chapter: 34_flamingo.
 """
 
 import contextlib
