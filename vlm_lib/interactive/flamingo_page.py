@@ -99,8 +99,8 @@ def flamingo_page(recording: Recording, pictures: UInt8[Tensor, "choices images 
         config={**vars(recording), "pictures": sources, "word": word},
         static=_static(recording, sources, word),
         alt="A page of images and words as a trained Flamingo reads it, with gates to open and images to exchange",
-        caption="Recorded from a model trained in this chapter. φ is the number of the image that a word may look at. "
-        "Gate 0 is the language model alone; 1 is the trained model.",
+        caption="Recorded from a model trained in this chapter. φ is the number of the image that a word may look "
+        "at. Gate 0 is the language model alone; 1 is the trained model.",
     )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vlm_lib.data.documents import Documents
 from vlm_lib.losses import caption_loss
-from vlm_lib.training.seeds import stream
+from vlm_lib.training.seeds import step_generator, stream
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Pages:
         """step -> `size` pages drawn at random; equal seeds give equal batches, whatever model reads them."""
 
         def batch(step: int) -> Pages:
-            return self[stream(seed, f"pages of step {step}").integers(len(self), size=size)]
+            return self[torch.randint(len(self), (size,), generator=step_generator(seed, step)).numpy()]
 
         return batch
 

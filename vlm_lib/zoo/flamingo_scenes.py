@@ -10,7 +10,7 @@ from vlm_lib.models.flamingo import Flamingo
 from vlm_lib.models.flamingo_open_clip import pixels
 from vlm_lib.training import History, fit
 from vlm_lib.training.pages import text_loss
-from vlm_lib.training.seeds import stream
+from vlm_lib.training.seeds import step_generator
 
 
 def logits_on(model: Flamingo, documents: Documents) -> Tensor:
@@ -27,7 +27,7 @@ def train_on_scenes(
     data = interleaved(documents, seed, images_per_document=3, tokenizer=tokenizer, caption="short")
 
     def batches(step: int) -> Documents:
-        return data[stream(seed, f"scenes of step {step}").integers(documents, size=batch)]
+        return data[torch.randint(documents, (batch,), generator=step_generator(seed, step)).numpy()]
 
     return fit(
         model,
@@ -35,7 +35,7 @@ def train_on_scenes(
         lambda model, part: text_loss(logits_on(model, part), part),
         steps=steps,
         lr=1e-3,
-        warmup=steps // 10,
+        warmup=0.1,
         seed=seed,
         progress="Flamingo",
     )

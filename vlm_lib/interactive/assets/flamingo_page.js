@@ -78,7 +78,7 @@ function mount(root, config, publish) {
       h("span", { class: "vlm-candidate" }, candidate),
       h("span", { class: "vlm-track" }, h("span", { class: "vlm-fill", style: `width:${chance[i] / 10}%` })),
       h("span", { class: "vlm-n" }, `${(chance[i] / 10).toFixed(0)} %`),
-      h("span", { class: "vlm-dim" }, candidate === written ? "stands on the page" : ""))));
+      h("span", { class: "vlm-dim" }, candidate === written ? "written" : ""))));
     said.textContent = explain(config, state);
     drawLines();
     publish({ ...state, words: said.textContent });
