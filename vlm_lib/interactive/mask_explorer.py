@@ -51,7 +51,7 @@ def mask_explorer(
 
     Raises `ValueError` for a sequence of no or more than 16 tokens, or without an image under a cross-attention
     mask; an unknown `mask`; a `prefix` that is no integer from 0 to the number of tokens; `layers` outside 1 to 4.
-    Sources: SimVLM, section 3.1 (arXiv 2108.10904); Flamingo, section 2.1.3 (arXiv 2204.14198).
+    Sources: SimVLM, section 3.1 (arXiv 2108.10904); Flamingo, section 2.3 (arXiv 2204.14198v2).
     Chapter: 03_attention.
     """
     tokens = sequence.split()
