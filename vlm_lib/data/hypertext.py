@@ -1,7 +1,7 @@
 """Documents as CM3 reads them: an image is a tag of hypertext whose `src` is the image itself, as codes.
 
 <img alt=" large red circle " src=" 17 4 250 ... ">. Attributes stand in alphabetical order, so words come first.
-Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), section 2. Chapter: 13_cm3.
+Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), on its data. Chapter: 13_cm3.
 """
 
 from __future__ import annotations

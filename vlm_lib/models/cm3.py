@@ -1,8 +1,8 @@
 """CM3's causally masked documents: a span leaves its place, and returns at the end, behind a sentinel.
 
 A document is a list of token ids. `mask_spans` and `unmask` are inverse to each other; the language model that
-reads the result is any causal one. Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), section 3.2. Chapter:
-13_cm3.
+reads the result is any causal one. Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), the causally masked objective.
+Chapter: 13_cm3.
 """
 
 from __future__ import annotations
@@ -24,30 +24,42 @@ IGNORED = -100  # a target that the loss leaves out
 Span = tuple[int, int]  # from the first token of the span to the first one after it
 
 
-def draw_spans(length: int, rng: np.random.Generator, *, least: int = 1, most: int = 16) -> list[Span]:
+def draw_spans(
+    length: int,
+    rng: np.random.Generator,
+    *,
+    least: int = 1,
+    most: int = 16,
+) -> list[Span]:
     """Disjoint spans of a document of `length` tokens, in order.
 
-    Their number is Poisson(1), clamped to least .. most; both ends of each are uniform over the document. Spans
-    that are empty or overlap are drawn again. With `least=0` some documents stay whole, as in the released code;
-    with `most=0` all do. Raises: ValueError for least > most, or a document with fewer tokens than spans.
+    Their number is Poisson(1), clamped to least .. most; both ends of each are uniform
+    over the document. Spans that are empty or overlap are drawn again. With `least=0`
+    some documents stay whole, as in the released code; with `most=0` all do. Raises:
+    ValueError for least > most, or a document with fewer tokens than spans.
     """
     if least > most:
         raise ValueError(f"least: got {least}, expected at most most = {most}")
     most = min(most, check_at_least("length", length, max(least, 1)))
     number = int(np.clip(rng.poisson(1), least, most))
     while True:
-        spans = sorted(tuple(sorted(rng.integers(0, length + 1, size=2).tolist())) for _ in range(number))
-        ends = [0, *(end for _, end in spans)]
-        if all(before <= start < end for before, (start, end) in zip(ends, spans, strict=False)):
+        pairs = np.sort(rng.integers(0, length + 1, size=(number, 2)), axis=1)
+        spans = sorted(map(tuple, pairs.tolist()))
+        before = [0, *(end for _, end in spans)]
+        if all(at <= start < end for at, (start, end) in zip(before, spans, strict=False)):
             return spans
 
 
-def mask_spans(document: Sequence[int], spans: Sequence[Span], marks: Marks) -> list[int]:
-    """Each span's place is taken by its sentinel; at the end follow the sentinels again, each with its span.
+def mask_spans(
+    document: Sequence[int],
+    spans: Sequence[Span],
+    marks: Marks,
+) -> list[int]:
+    """Each span leaves a sentinel in its place and comes back at the end, behind the same.
 
-    0 1 2 3 4 5 with the span (2, 4) becomes 0 1 <mask:0> 4 5 <mask:0> 2 3 <end>. Raises ValueError for spans that
-    are empty, overlap, are out of order, leave the document or outnumber the sentinels, and for a document that
-    already holds a sentinel or the end.
+    0 1 2 3 4 5 with the span (2, 4) becomes 0 1 <mask:0> 4 5 <mask:0> 2 3 <end>. Raises
+    ValueError for spans that are empty, overlap, are out of order, leave the document or
+    outnumber the sentinels, and for a document that already holds a sentinel or the end.
     """
     _check(document, spans, marks)
     kept, moved, at = [], [], 0

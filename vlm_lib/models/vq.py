@@ -41,13 +41,16 @@ class VectorQuantizer(nn.Module):
     def forward(
         self, vectors: Float[Tensor, "*batch dim"]
     ) -> tuple[Float[Tensor, "*batch dim"], Int[Tensor, "*batch"], Float[Tensor, ""]]:
-        """The quantised vectors, their codes, and the loss (section 3.2, equation 3, its last two terms).
+        """The quantised vectors, their codes, and the loss.
 
-        |sg(z) - e|^2 draws the codebook to the encoder; commitment * |z - sg(e)|^2 the encoder to the codebook.
+        |sg(z) - e|^2 draws the codebook to the encoder; commitment * |z - sg(e)|^2 the
+        encoder to the codebook (section 3.2, the last two terms of equation 3).
         """
         codes = nearest(vectors, self.codebook)
         chosen = self.codebook[codes]
-        loss = F.mse_loss(chosen, vectors.detach()) + self.commitment * F.mse_loss(vectors, chosen.detach())
+        to_codebook = F.mse_loss(chosen, vectors.detach())
+        to_encoder = F.mse_loss(vectors, chosen.detach())
+        loss = to_codebook + self.commitment * to_encoder
         return straight_through(vectors, chosen), codes, loss
 
     @torch.no_grad()

@@ -1,6 +1,6 @@
 """Checkers for causally masked documents: what moves, what undoes it, what counts in the loss.
 
-Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), section 3.2. Chapter: 13_cm3.
+Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), the causally masked objective. Chapter: 13_cm3.
 """
 
 from collections.abc import Callable
