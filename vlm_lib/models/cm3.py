@@ -1,8 +1,8 @@
 """CM3's causally masked documents: a span leaves its place, and returns at the end, behind a sentinel.
 
 A document is a list of token ids. `mask_spans` and `unmask` are inverse to each other; the language model that
-reads the result is any causal one. Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), the causally masked objective.
-Chapter: 13_cm3.
+reads the result is any causal one. Source: Aghajanyan et al. 2022 (arXiv 2201.07520v1), the causally masked
+objective. Chapter: 13_cm3.
 """
 
 from __future__ import annotations
