@@ -6,6 +6,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vlm_lib.attention import MaskedCrossAttention, last_image_attention
 from vlm_lib.attention import last_image as dispatch
+from vlm_lib.attention.last_image import choose_implementation
 from vlm_lib.attention.masks import last_image_mask
 from vlm_lib.kernels import flex, segments, varlen
 
@@ -109,8 +110,9 @@ def test_pack_leaves_out_images_that_no_text_sees():
     ("impl", "dtype", "message"),
     [
         ("varlen", torch.bfloat16, "impl is 'varlen', which needs a CUDA device, q is on cpu"),
+        ("triton", torch.float32, "impl is 'triton', which needs"),
         ("flex", torch.float32, "impl is 'flex', which has no backward pass on CPU"),
-        ("fast", torch.float32, "impl is 'fast', expected 'auto' or one of"),
+        ("fast", torch.float32, "impl is 'fast', expected one of"),
     ],
 )
 def test_an_impl_that_cannot_run_says_why(impl, dtype, message):
@@ -200,26 +202,22 @@ def test_compiled_equals_eager(phi):
 
 
 @pytest.mark.parametrize(
-    ("seq", "images", "choice"),
+    ("seq", "images", "device", "known", "choice"),
     [
-        (2048, 8, "segments_attention"),
-        (16, 8, "_dense"),
-        (2048, 1, "segments_attention"),
-        (16, 1, "_one_image"),
-        (1, 8, "_one_image"),
+        (2048, 8, "cpu", {}, "segments"),
+        (2048, 8, "cpu", {"compiling": True}, "dense"),
+        (16, 8, "cpu", {}, "dense"),
+        (2048, 1, "cpu", {}, "segments"),
+        (16, 1, "cpu", {}, "one_image"),
+        (1, 8, "cpu", {}, "one_image"),
+        (2048, 8, "cuda", {}, "dense"),
+        (2048, 1, "cuda", {}, "one_image"),
+        (2048, 8, "cuda", {"triton_can": True}, "triton"),
+        (2048, 8, "cuda", {"triton_can": True, "compiling": True}, "dense"),
     ],
 )
-def test_auto_on_cpu_follows_the_length_of_the_runs(seq, images, choice):
-    q, k = torch.randn(1, 8, seq, 4), torch.randn(1, 8, images, 64, 4)
-    assert dispatch._choose(q, k, k).__name__ == choice
-
-
-def test_auto_takes_varlen_where_it_can_run(varlen_on_cpu, monkeypatch):
-    q, k, v, _ = inputs(PHIS["image first"])
-    monkeypatch.setattr(torch.Tensor, "device", torch.device("cuda"))
-    assert dispatch._choose(q, k, v) is varlen.varlen_attention
-    monkeypatch.setattr(dispatch, "varlen_unavailable", lambda q: "needs another dtype")
-    assert dispatch._choose(q, k, v) is dispatch._dense
+def test_auto_follows_the_length_of_the_runs_and_the_device(seq, images, device, known, choice):
+    assert choose_implementation(8, seq, images, 64, device, **known) == choice
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -5,7 +5,6 @@ import dataclasses
 import importlib
 import json
 import os
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from vlm_lib.bench import GROUPS, convergence
 from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
 from vlm_lib.bench.harness import Comparison, compare
+from vlm_lib.bench.measure import device_name
 from vlm_lib.bench.rows import Row
 
 PARTS = (*GROUPS, "convergence")
@@ -21,16 +21,6 @@ COLUMNS = (
     f"{'setting':<30} {'phase':<17} {'ours':<12} {'reference':<26} {'speed-up':>8} {'(rounds)':>13} "
     f"{'limit':>8} {'operations':>10} {'memory':>8} {'our ms':>9} {'our MB':>8}"
 )
-
-
-def device_name(device: torch.device) -> str:
-    """The name of the processor or GPU, as its maker writes it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
 
 
 def show(row: Row) -> str:
@@ -73,8 +63,7 @@ def report(parts: list[str], quick: bool, device: torch.device) -> dict:
             for row in compare(comparison, device):
                 print(show(row), flush=True)
                 rows.append(row)
-    if device.type == "cpu":
-        show_goals(rows)
+    show_goals(rows)
     measured = {
         "device": device_name(device),
         "device_type": device.type,

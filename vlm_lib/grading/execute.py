@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from vlm_lib.grading.kernel import START_SECONDS, Kernel, Outcome
 from vlm_lib.grading.sheet import is_answer, is_test
@@ -60,5 +59,5 @@ def with_outputs(notebook: NotebookNode, outcomes: dict[str, Outcome]) -> Notebo
             cell.outputs = outcome.outputs
             if outcome.status in ("too long", "ended"):
                 said = {"ename": outcome.status, "evalue": "", "traceback": [outcome.status]}
-                cell.outputs = [*outcome.outputs, new_output("error", **said)]
+                cell.outputs = [*outcome.outputs, {"output_type": "error", **said}]
     return notebook

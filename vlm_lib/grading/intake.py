@@ -76,6 +76,15 @@ def _text(name: str, source: Any) -> str:
     return text
 
 
+def _one_text(name: str, sources: list, placeholder: str) -> str:
+    """The text of an answer of which a notebook may hold copies; only the student knows which of two is meant."""
+    written = dict.fromkeys(_text(name, source) for source in sources)
+    written.pop(placeholder, None)
+    if len(written) > 1:
+        raise SubmissionError(f"the cell {name} stands there {len(written)} times, with different answers")
+    return next(iter(written), placeholder)
+
+
 def _check_sheet(label: Any, found: set[str], released: NotebookNode, known: set[str]) -> None:
     """Refuse another sheet's notebook; ids such as `reach-solution` occur in several sheets."""
     name = released.metadata[LABEL]["sheet"]
@@ -105,13 +114,11 @@ def read_answers(data: bytes, released: NotebookNode) -> Answers:
             own += 1
     label = _dict(_dict(notebook.get("metadata")).get(LABEL)).get("sheet")
     _check_sheet(label, set(sources), released, known)
-    texts = {}
-    for name in placeholders.keys() & sources.keys():
-        versions = dict.fromkeys(_text(name, source) for source in sources[name])
-        written = [text for text in versions if text != placeholders[name]]
-        if len(written) > 1:
-            raise SubmissionError(f"the cell {name} stands there {len(written)} times, with different answers")
-        texts[name] = written[0] if written else placeholders[name]
+    texts = {
+        name: _one_text(name, sources[name], placeholder)
+        for name, placeholder in placeholders.items()
+        if name in sources
+    }
     if not texts:
         raise SubmissionError("none of the sheet's cells for answers is in this notebook")
     notes = []

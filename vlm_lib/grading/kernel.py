@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_client import BlockingKernelClient
-from nbformat import NotebookNode
-from nbformat.v4 import new_output, output_from_msg
 
 import vlm_lib
 
@@ -31,8 +29,12 @@ START_SECONDS = 300  # a slow machine is not the student's fault
 GRACE_SECONDS = 3  # for a cell to notice that it is interrupted
 MEMORY_BYTES = 4 << 30
 MOST_CHARACTERS = 100_000  # of a cell's outputs; a loop may print for as long as it is let
-MOST_MESSAGES = 1000  # taken in at a time, so that a flood of them cannot outlast the time limit
-SHOWN = ("stream", "error", "display_data", "execute_result")
+KEPT = {
+    "stream": ("name", "text"),
+    "error": ("ename", "evalue", "traceback"),
+    "display_data": ("data", "metadata"),
+    "execute_result": ("data", "metadata", "execution_count"),
+}
 
 
 class KernelError(RuntimeError):
@@ -50,23 +52,25 @@ class Outcome:
     name: str = ""
     message: str = ""
     lost: bool = False
-    outputs: list[NotebookNode] = field(default_factory=list)
+    outputs: list[dict] = field(default_factory=list)
 
 
 class _Outputs:
-    """What a cell wrote, up to a limit; a stream's pieces are joined."""
+    """What a cell wrote, up to a limit, as a notebook holds it; a stream's pieces are joined."""
 
     def __init__(self):
-        self.kept: list[NotebookNode] = []
+        self.kept: list[dict] = []
+        self.complete = False
         self._room = MOST_CHARACTERS
 
-    def add(self, output: NotebookNode) -> None:
-        self._room -= len(json.dumps(output))
-        last = self.kept[-1] if self.kept else new_output("display_data")
+    def add(self, kind: str, content: dict) -> None:
+        self._room -= len(json.dumps(content))
         if self._room < 0:
             return
-        if output.output_type == "stream" == last.output_type and output.name == last.name:
-            last.text += output.text
+        output = {"output_type": kind} | {key: content.get(key) for key in KEPT[kind]}
+        last = self.kept[-1] if self.kept else {}
+        if kind == "stream" and last.get("name") == output["name"]:
+            last["text"] += output["text"]
         else:
             self.kept.append(output)
 
@@ -164,26 +168,27 @@ class Kernel:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             message = _next(self._client.shell_channel, 0.05)
-            self._collect(request, outputs, 0)
             if message and message["parent_header"].get("msg_id") == request:
-                self._collect(request, outputs, 1)
+                self._collect(request, outputs, seconds=2, patience=1)
                 return message["content"]
+            self._collect(request, outputs, seconds=0.1, patience=0)
             if not message and self._process.poll() is not None:
                 return None
         return None
 
-    def _collect(self, request: str, outputs: _Outputs, patience: float) -> None:
-        """Take in what the cell published, until it is idle or nothing has come for `patience` seconds."""
-        for _ in range(MOST_MESSAGES):
+    def _collect(self, request: str, outputs: _Outputs, seconds: float, patience: float) -> None:
+        """Take in for at most `seconds` what the cell published, until it is idle or silent for `patience`."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not outputs.complete:
             message = _next(self._client.iopub_channel, patience)
             if not message:
                 return
             if message["parent_header"].get("msg_id") != request:
                 continue
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return
-            if message["msg_type"] in SHOWN:
-                outputs.add(output_from_msg(message))
+            if message["msg_type"] == "status":
+                outputs.complete = message["content"]["execution_state"] == "idle"
+            if message["msg_type"] in KEPT:
+                outputs.add(message["msg_type"], message["content"])
 
 
 def _next(channel, seconds: float) -> dict | None:

@@ -103,7 +103,7 @@ def summary(results: list[Result], sheet: str) -> str:
     lines = [f"# {sheet}", "", f"{len(results)} submissions, {len(graded)} graded.", ""]
     for result in results:
         if result.problem:
-            lines += [f"- Not graded: {result.student}: {result.problem}"]
+            lines += [f"- Not graded: {result.student}: {result.problem.splitlines()[0]}"]
     if not graded:
         return "\n".join(lines) + "\n"
     lines += ["", "| test | full points |", "|---|---|"]
