@@ -55,9 +55,11 @@ def record(model: PreTrainedModel, vqvae: VQVAE, text: Hypertext, document: Sequ
         for start, filled, first in zip(starts, fillings, bars, strict=True):
             end, picture = start + length, 0
             if filled != list(document[start:end]) and any(start <= place < end for place in images):
-                picture = len(recording.pictures)
                 whole = [*document[:start], *filled, *document[end:]]
-                recording.pictures.append(_picture(vqvae, text, whole, images))
+                source = _picture(vqvae, text, whole, images)
+                if source not in recording.pictures:
+                    recording.pictures.append(source)
+                picture = recording.pictures.index(source)
             entry = {"filled": text.show(filled), "bars": first, "picture": picture}
             recording.spans[f"{start}-{end}"] = entry
     return recording

@@ -45,8 +45,8 @@ def draw_spans(
     while True:
         pairs = np.sort(rng.integers(0, length + 1, size=(number, 2)), axis=1)
         spans = sorted(map(tuple, pairs.tolist()))
-        before = [0, *(end for _, end in spans)]
-        if all(at <= start < end for at, (start, end) in zip(before, spans, strict=False)):
+        free = [0, *(end for _, end in spans)]  # from where on the next span may start
+        if all(at <= a < b for at, (a, b) in zip(free, spans, strict=False)):
             return spans
 
 
@@ -55,7 +55,7 @@ def mask_spans(
     spans: Sequence[Span],
     marks: Marks,
 ) -> list[int]:
-    """Each span leaves a sentinel in its place and comes back at the end, behind the same.
+    """Each span leaves a sentinel in its place and comes back at the end, behind it.
 
     0 1 2 3 4 5 with the span (2, 4) becomes 0 1 <mask:0> 4 5 <mask:0> 2 3 <end>. Raises
     ValueError for spans that are empty, overlap, are out of order, leave the document or

@@ -26,7 +26,7 @@ def nearest(vectors: Float[Tensor, "*batch dim"], codebook: Float[Tensor, "codes
 def straight_through(
     vectors: Float[Tensor, "*shape"], quantised: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """Forward the quantised vectors; backward as if nothing had been rounded (section 3.2)."""
+    """Forward the quantised vectors, backward as if nothing had been rounded (3.2)."""
     return vectors + (quantised - vectors).detach()
 
 
@@ -122,7 +122,11 @@ class VQVAE(nn.Module):
 
     def forward(
         self, images: Float[Tensor, "batch 3 size size"]
-    ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch tokens"], Float[Tensor, ""]]:
+    ) -> tuple[
+        Float[Tensor, "batch 3 size size"],
+        Int[Tensor, "batch tokens"],
+        Float[Tensor, ""],
+    ]:
         """The reconstruction, the codes it was made from, and the quantiser's loss."""
         quantised, codes, loss = self.quantizer(self.to_vectors(images))
         return self.to_images(quantised), codes, loss
