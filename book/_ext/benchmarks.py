@@ -14,7 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
+from vlm_lib.bench.goals import FIGURES, OF_DEVICE, VERDICTS, Goal, judged
 from vlm_lib.bench.rows import Row
 
 FIGURE_NAMES = {
@@ -57,14 +57,13 @@ def speed(row: Row) -> list[str]:
 
 def device_section(run: dict) -> Section:
     """What was measured on."""
-    lines: list[list[Cell]] = [["Device", run["device"]]]
     if run["device_type"] == "cuda":
-        lines.append(
-            ["Setting", f"CUDA {run['cuda']}, driver {run['driver']}, Triton {run['packages']['triton']}"]
-        )
+        setting = ["Setting", f"CUDA {run['cuda']}, driver {run['driver']}, Triton {run['packages']['triton']}"]
+        last = ["The whole run", duration(run["seconds"])]
     else:
-        lines.append(["Setting", f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"])
-    return None, [*lines, ["Clock", run["clock"]], ["PyTorch", run["torch"]]]
+        setting = ["Setting", f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"]
+        last = ["Clock", run["clock"]]
+    return None, [["Device", run["device"]], setting, ["PyTorch", run["torch"]], last]
 
 
 def check_section(parts: dict[str, dict]) -> Section:
@@ -76,8 +75,9 @@ def check_section(parts: dict[str, dict]) -> Section:
             sizes = [
                 found["size"] / found["allowed"] for found in checks if found.get("allowed") and "size" in found
             ]
-            failed = sum(not found["passed"] for found in checks)
-            lines.append([name.removesuffix(" all"), f"{len(checks)}", f"{failed}", f"{max(sizes):.2f}"])
+            failed = [found["check"] for found in checks if not found["passed"]]
+            counts = f"{len(checks)}", f"{len(failed)}"
+            lines.append([name.removesuffix(" all"), *counts, f"{max(sizes):.2f}", failed or "–"])
     return None, lines
 
 
@@ -92,10 +92,10 @@ def fifty_steps_section(parts: dict[str, dict]) -> Section:
     return None, lines
 
 
-def goal_sections(rows: list[Row]) -> list[Section]:
+def goal_sections(rows: list[Row], goals: tuple[Goal, ...]) -> list[Section]:
     """The goals of each setting with what was measured."""
     lines: dict[str, list[list[Cell]]] = {}
-    for goal, row, met in judged(rows):
+    for goal, row, met in judged(rows, goals):
         against = f"{goal.ours} against {goal.reference}" if goal.reference else f"{goal.ours} alone"
         bound = f"{goal.bound / 1e6:g} MB" if goal.figure == "our_peak" else f"{goal.bound:g}×"
         measured = amount(getattr(row, goal.figure), goal.figure)
@@ -159,12 +159,13 @@ class Benchmarks(SphinxDirective):
         if show == "device":
             return [table([], [device_section(measured)], "bench-device")]
         if show == "goals":
-            return [table(["What", "Goal", "Measured", ""], goal_sections(rows), "bench-goals")]
+            goals = OF_DEVICE[measured["device_type"]]
+            return [table(["What", "Goal", "Measured", ""], goal_sections(rows, goals), "bench-goals")]
         if show == "convergence":
             columns = ["Seed", "Loss, float32", "Loss, bfloat16", "R@1, float32", "R@1, bfloat16"]
             return [table(columns, [convergence_section(measured["convergence"])], "bench-convergence")]
         if show == "checks":
-            columns = ["Part", "Checks", "Failed", "Largest error / allowed"]
+            columns = ["Part", "Checks", "Failed", "Largest error / allowed", "What failed"]
             return [table(columns, [check_section(measured["parts"])], "bench-checks")]
         if show == "fifty-steps":
             columns = ["Model", "Precision", "First loss", "Last ten", "Time"]

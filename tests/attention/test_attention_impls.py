@@ -237,3 +237,19 @@ def test_module_under_autocast_and_its_gradients(dtype):
     for a, w in zip(actual, wanted, strict=True):
         assert float((a - w).abs().max() / w.abs().max()) < 0.05
     assert out[phi == 0].eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sharp_scores_in_half_precision_are_as_exact_by_runs_as_under_a_mask(dtype):
+    torch.manual_seed(0)
+    q, k, v = 9 * torch.randn(2, 3, 120, 64), *torch.randn(2, 2, 3, 4, 16, 64)  # logits of standard deviation 9
+    phi = torch.sort(torch.randint(0, 5, (2, 120)), dim=1).values
+    leaves = [t.to(dtype).requires_grad_() for t in (q, k, v)]
+    true = with_gradients(*(t.detach().double().requires_grad_() for t in leaves), phi, "dense")
+    errors = {}
+    for impl in ("dense", "segments"):
+        out, gradients = with_gradients(*leaves, phi, impl)
+        pairs = zip((out.detach(), *gradients), (true[0].detach(), *true[1]), strict=True)
+        errors[impl] = [float((one.double() - other).norm() / other.norm()) for one, other in pairs]
+    for by_run, masked in zip(errors["segments"], errors["dense"], strict=True):
+        assert by_run <= 1.5 * masked

@@ -81,7 +81,7 @@ class AttentionPooler(nn.Module):
         """The form that serves contexts of `tokens` tokens.
 
         `fast_half`: the projections run in half precision on tensor cores; "folded", all in float32, cannot gain
-        then (H100, width 768, 1 to 256 queries).
+        then (H100, bfloat16, width 768: slower than "dense" with 1, 16 and 256 queries).
         """
         if self.impl != "auto":
             return self.impl

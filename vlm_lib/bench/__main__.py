@@ -15,6 +15,7 @@ from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
 from vlm_lib.bench.harness import Comparison, compare
 from vlm_lib.bench.measure import device_name
 from vlm_lib.bench.rows import Row
+from vlm_lib.cache import write_atomically
 
 PARTS = (*GROUPS, "convergence")
 COLUMNS = (
@@ -67,7 +68,9 @@ def report(parts: list[str], quick: bool, device: torch.device) -> dict:
     measured = {
         "device": device_name(device),
         "device_type": device.type,
-        "clock": "wall time after synchronising" if device.type == "cuda" else "CPU time of the process",
+        "clock": "CUDA events, L2 cache emptied before each call"
+        if device.type == "cuda"
+        else "CPU time of the process",
         "threads": 1,
         "cores": os.cpu_count(),
         "dtype": "float32",
@@ -111,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
     print("operations = reference count / our count, memory = reference peak / our peak, inputs excluded")
     measured = report(args.only or list(PARTS), args.quick, device)
     if args.json:
-        args.json.write_text(json.dumps(into(args.json, measured), indent=1) + "\n")
+        write_atomically(args.json, json.dumps(into(args.json, measured), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The goals that were set before anything was measured, and whether a run reached them. Page of the book: bench.
 
 A goal bounds one figure of one row: the speed-up over a reference, the reference's peak memory over ours, our own
-peak in bytes, or our time over the limit. The settings tell whether a CPU or a GPU is meant.
+peak in bytes, or our time over the limit. A CPU and a GPU have goals of their own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -103,3 +103,4 @@ def _on_a_gpu() -> Iterator[Goal]:
 CPU_GOALS = (*_contrastive(), *_attention(), *_pooling())
 GPU_GOALS = tuple(_on_a_gpu())
 GOALS = CPU_GOALS + GPU_GOALS
+OF_DEVICE = {"cpu": CPU_GOALS, "cuda": GPU_GOALS}

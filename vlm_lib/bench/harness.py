@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 from torch import Tensor
 
-from vlm_lib.bench.measure import interleaved, one_thread, peak_bytes, roofs
+from vlm_lib.bench.measure import interleaved, peak_bytes, roofs
 from vlm_lib.bench.rows import BOTH, FORWARD, Row
+from vlm_lib.training.threads import one_thread
 
 
 @dataclass(frozen=True)

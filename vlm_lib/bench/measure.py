@@ -1,13 +1,12 @@
 """Clocks, memory marks and roofs: how `harness` measures. On CPU the clock is process CPU time, because wall
 clock on a shared machine measures the neighbours; on CUDA it is the device's own."""
 
-import contextlib
 import ctypes
 import gc
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -96,17 +95,6 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
     before = _status_bytes("VmRSS")
     call()
     return _status_bytes("VmHWM") - before
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run on one CPU thread, so that CPU time is the time an idle core would need."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def roofs(

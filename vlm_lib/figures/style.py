@@ -26,6 +26,7 @@ PALETTE = {
     INK: "#e6edf3",
     FAINT: "#444c56",
     BLUE.lower(): "#4aa3df",
+    SKY.lower(): "#b3e0f7",
     ORANGE_TEXT: "#e69f00",
     "#cfe3f3": "#1b3b52",  # the fillings of boxes: image, text, both, neither
     "#ffe0b3": "#57400f",

@@ -3,8 +3,7 @@
 phi never decreases, so the images that a block of text sees are consecutive, and the block mask follows from phi
 at the two ends of each block; the dense mask is never built. Text before the first image is paired with that image
 and its output discarded, so that no row has an empty softmax. Compiled on CUDA (the first call takes seconds);
-on CPU it runs uncompiled and forward only, slower than "dense". Written from the documentation of torch 2.14; not
-yet run on a GPU. Chapter: 03_attention.
+on CPU it runs uncompiled and forward only, slower than "dense". Chapter: 03_attention.
 """
 
 import functools

@@ -18,7 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 MOST = {2: 128, 4: 64}  # tokens of an image and dimensions of a head, by bytes of a number: what the chip holds
-# blocks of text and their launch; one stage: loads ahead of time would take the room of programs side by side
+# blocks of text and their launch, the only one that was measured; one stage: loads ahead of time would take the
+# room of programs side by side
 FORWARD = {"ROWS": 64, "num_warps": 4, "num_stages": 1}
 BACKWARD = {"ROWS": 64, "num_warps": 4, "num_stages": 1}
 
@@ -208,7 +209,8 @@ def triton_last_image_attention(
 ) -> Float[Tensor, "batch heads seq dim"]:
     """See `attention.last_image_attention`. Differentiable once; a second derivative raises `RuntimeError`.
 
-    The kernel looks at the values while it has them, which costs nothing: reading everything once more to check it
-    took three times as long as the attention (H100). Where something is wrong `refuse` is called, which may raise.
+    The kernel looks at the values while it has them: reading everything once more to check it took three times as
+    long as the attention (H100). What is left is that the CPU waits for the answer, and only then launches what
+    follows. Where something is wrong `refuse` is called, which may raise.
     """
     return _LastImage.apply(q, k, v, phi, refuse)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vlm_lib.bench.gpu import FORMAT
 from vlm_lib.bench.gpu.parts import PARTS, Part
+from vlm_lib.cache import write_atomically
 
 AT_ONCE = {"cuda": 8, "cpu": 2}  # parts that take no times share the device
 PATIENCE = {"cuda": 1, "cpu": 5}  # a CPU may take so many times as long
@@ -112,8 +113,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--wheels", type=Path, help="a folder of wheels that are needed besides")
     parser.add_argument("--only", action="append", help="parts whose name begins so; may be repeated")
     args = parser.parse_args(argv)
-    args.out.mkdir(parents=True, exist_ok=True)
     parts = [part for part in PARTS if not args.only or part.name.startswith(tuple(args.only))]
+    if not parts:
+        parser.error(f"--only: no part of {[part.name for part in PARTS]} begins with one of {args.only}")
     with tempfile.TemporaryDirectory() as temporary:
         folder, started = Path(temporary), time.monotonic()
         env = environment(args.wheels, folder)
@@ -122,11 +124,11 @@ def main(argv: list[str] | None = None) -> int:
         spent = (time.monotonic() - started) / 60
         for results in run(parts, args.device, args.minutes - spent, env, folder):
             report |= {"seconds": round(time.monotonic() - started, 1), **split(results)}
-            (args.out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+            write_atomically(args.out / "gpu.json", json.dumps(report, indent=1) + "\n")
             known = [part.name for part in parts if (folder / f"{part.name}.log").exists()]
             logs = [f"=== {name}\n{(folder / f'{name}.log').read_text()}" for name in known]
-            (args.out / "gpu.log").write_text("\n".join(logs))
-    for name, result in report.get("parts", {}).items():
+            write_atomically(args.out / "gpu.log", "\n".join(logs))
+    for name, result in report["parts"].items():
         for finding in result["findings"]:
             if finding.get("passed") is False or "error" in finding:
                 print(f"{name}: {json.dumps(finding)[:300]}")

@@ -1,5 +1,6 @@
 """A finding of the parity part: an error against float64, what is allowed, and the traceback of what broke."""
 
+import os
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -30,7 +31,7 @@ def checked(name: str, allowed: float, error: Callable[..., float], *arguments: 
     try:
         size = error(*arguments)
     except Exception as problem:  # noqa: BLE001  a check that breaks is a finding; the next ones still run
-        last = traceback.format_exc(limit=-3)[-800:]
+        last = traceback.format_exc(limit=-3).replace(os.getcwd() + os.sep, "")[-800:]
         return {"check": name, "passed": False, "error": f"{type(problem).__name__}: {problem}"[:400], "at": last}
     return {"check": name, "passed": size <= allowed, "size": size, "allowed": allowed}
 

@@ -18,6 +18,7 @@ def run(subject: str, device: torch.device) -> Iterator[dict]:
     backend = "inductor" if device.type == "cuda" else "aot_eager"
 
     def error(function: Callable, tensors: list, true: list, upstream=None, *, whole: bool = True) -> float:
+        torch.compiler.reset()  # the cases share code, and code is compiled anew only so many times
         fast = torch.compile(function, backend=backend, fullgraph=whole)
         return relative_error(with_gradients(fast, tensors, upstream), true)
 

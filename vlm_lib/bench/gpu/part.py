@@ -14,7 +14,7 @@ import torch
 
 def main(module: str, subject: str, device: str, file: str) -> None:
     """Append every finding of the part to `file`, and a last line that says that it came to its end."""
-    findings = importlib.import_module(f"vlm_lib.bench.gpu.{module}").run(subject, torch.device(device))
+    findings = importlib.import_module(module).run(subject, torch.device(device))
     with Path(file).open("w") as lines:
         for finding in itertools.chain(findings, [{"end": True}]):
             lines.write(json.dumps(finding) + "\n")
