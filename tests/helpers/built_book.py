@@ -6,7 +6,11 @@ import page_rules
 from pairs import ROOT
 
 HTML = ROOT / "_build" / "html"
-PAGES = [path.relative_to(HTML).as_posix() for path in page_rules.pages(HTML)]
+# The entry of the book only leads on to the first page: a browser would be on its way while it is looked at.
+FORWARDS = 'http-equiv="Refresh"'
+PAGES = [
+    path.relative_to(HTML).as_posix() for path in page_rules.pages(HTML) if FORWARDS not in path.read_text()[:500]
+]
 
 
 class Quiet(SimpleHTTPRequestHandler):
