@@ -1,0 +1,149 @@
+"""The small LM that chapter 21_frozen freezes: it read about 96 things, and naming games; it never saw a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
+from vlm_lib.checks import check_seed
+from vlm_lib.data.things import (
+    NAMING,
+    QUESTIONS,
+    Thing,
+    fact_text,
+    game_text,
+    other_facts,
+    things,
+    things_tokenizer,
+)
+from vlm_lib.losses import caption_loss
+from vlm_lib.models.frozen import small_lm
+from vlm_lib.training import History, fit
+from vlm_lib.training.seeds import stream
+from vlm_lib.zoo.store import Card, load_or_train, recipe_path
+
+GAME_LINES = 11
+TEST_SEED = 9_000
+
+
+@dataclass(frozen=True)
+class ThingsRecipe:
+    """All that decides the LM besides the things. A batch is `facts` documents about things and `games` games.
+
+    other_facts: it reads that each name belongs to another thing's kind and tags.
+    """
+
+    seed: int = 0
+    other_facts: bool = False
+    steps: int = 1500
+    facts: int = 16
+    games: int = 12
+    lr: float = 3e-3
+    warmup: float = 0.05
+    version: int = 1
+
+
+def things_lm(*, other: bool = False, recipe: ThingsRecipe | None = None) -> tuple[LlamaForCausalLM, Card]:
+    """The LM, from the cache, or trained now, in about two minutes, and kept; frozen, in evaluation mode.
+
+    other: its twin, which read that lions are whatever another thing is. recipe: replaces `other`.
+    """
+    recipe = recipe or ThingsRecipe(other_facts=other)
+    known = other_facts() if recipe.other_facts else things()
+    model = small_lm(len(things_tokenizer()), check_seed(recipe.seed))
+    digest = hashlib.sha256(repr((known, len(things_tokenizer()))).encode()).hexdigest()
+    card = load_or_train(
+        model,
+        recipe_path("things-lm", recipe, digest),
+        recipe,
+        train=lambda checkpoint: train_things_lm(model, recipe, known, checkpoint=checkpoint),
+        measure=lambda: things_quality(model, known),
+    )
+    return model, card
+
+
+def train_things_lm(
+    model: LlamaForCausalLM, recipe: ThingsRecipe, known: Sequence[Thing], *, checkpoint: Path | None = None
+) -> History:
+    """Train a model of `small_lm` as the zoo does: each update reads documents about things, and games."""
+    return fit(
+        model.train(),
+        text_batches(recipe, known),
+        lambda model, parts: sum(text_loss(model, ids) for ids in parts) / len(parts),
+        steps=recipe.steps,
+        lr=recipe.lr,
+        warmup=recipe.warmup,
+        seed=recipe.seed,
+        checkpoint=checkpoint,
+        progress="training the LM that reads about things, once",
+    )
+
+
+def text_batches(
+    recipe: ThingsRecipe, known: Sequence[Thing]
+) -> Callable[[int], tuple[Int[Tensor, "facts seq"], Int[Tensor, "games seq2"]]]:
+    """step -> ids of documents about things, and of games."""
+    names = [thing.name for thing in known]
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        rng = stream(recipe.seed, f"things batch {step}")
+        rows = rng.integers(len(known), size=recipe.facts)
+        games = [game_text(names, rng, GAME_LINES) for _ in range(recipe.games)]
+        return token_ids([fact_text(known[row], rng) for row in rows]), token_ids(games)
+
+    return batch
+
+
+def text_loss(model: LlamaForCausalLM, ids: Int[Tensor, "batch seq"]) -> Float[Tensor, ""]:
+    """Mean cross-entropy of every token but the first, padding left out, in nats per token."""
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    return caption_loss(logits, ids[:, 1:], ignore_index=things_tokenizer().pad_token_id)
+
+
+def token_ids(texts: Sequence[str]) -> Int[Tensor, "batch seq"]:
+    """Texts as rows of ids, padded on the right."""
+    return things_tokenizer()(list(texts), return_tensors="pt", padding=True).input_ids
+
+
+@torch.no_grad()
+def things_quality(model: LlamaForCausalLM, known: Sequence[Thing]) -> dict[str, float]:
+    """What the LM says in words alone: answers about each thing, its loss on documents, naming after k lines each.
+
+    Facts are those that it was trained on: what is measured is memory. Games are new ones.
+    """
+    rng, quality = stream(TEST_SEED, "things quality"), {}
+    for question, words in QUESTIONS.items():
+        prompts = [f"<bos> {thing.name} : {words}" for thing in known]
+        quality[f"answers, {question}"] = share_right(model, prompts, [t.answer(question) for t in known])
+    documents = token_ids([fact_text(thing, rng) for thing in known])
+    quality["nats per token, facts"] = float(text_loss(model, documents))
+    names = [thing.name for thing in known]
+    games = [game_text(names, rng, GAME_LINES).split(" . ") for _ in range(256)]
+    for line in (1, 3, 5, 10):
+        lines = [" . ".join(game[: line + 1]).split(" ") for game in games]
+        known_already = [words[-4:] for words in lines]
+        seen = [" ".join(words[:-1]) for words in lines]
+        told = [words[-1] in words[:-1] for words in lines]
+        right = share_right(
+            model,
+            [p for p, ok in zip(seen, told, strict=True) if ok],
+            [w[-1] for w, ok in zip(known_already, told, strict=True) if ok],
+        )
+        quality[f"{NAMING} ..., line {line + 1}"] = right
+    return quality
+
+
+def share_right(model: LlamaForCausalLM, prompts: Sequence[str], answers: Sequence[str]) -> float:
+    """How often the likeliest next word of all is the answer."""
+    ids = token_ids(prompts)
+    ends = (ids != things_tokenizer().pad_token_id).sum(dim=1) - 1
+    said = model(input_ids=ids, use_cache=False).logits[torch.arange(len(ids)), ends].argmax(dim=-1)
+    wanted = torch.tensor(things_tokenizer().convert_tokens_to_ids(list(answers)))
+    return float((said == wanted).float().mean())
