@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vlm_lib.checks import check_one_of, check_range, check_seed
 from vlm_lib.data import openmoji
-from vlm_lib.data.things import MADE_UP, NAMING, QUESTIONS, captioned, things, things_tokenizer
+from vlm_lib.data.things import MADE_UP, QUESTIONS, captioned, things, things_tokenizer
 from vlm_lib.data.tokenizer import BOS, EOS, IMAGE
 from vlm_lib.data.views import views
 from vlm_lib.training.seeds import stream
@@ -114,9 +114,8 @@ def naming_games(
         rows.append([among[pair[turn]] for turn in turns])
         seen.append([next(view[turn]) for turn in turns])
         words.append([MADE_UP[names[turns[-1]]], MADE_UP[names[1 - turns[-1]]]])
-        lines = [f"{image_words(tokens)} : {NAMING}" for _ in turns]
-        told = [f"{line} {MADE_UP[names[turn]]} ." for line, turn in zip(lines, turns[:-1], strict=False)]
-        texts.append(" ".join([BOS, *told, lines[-1]]))
+        image = image_words(tokens)
+        texts.append(" ".join([BOS, *(f"{image} {MADE_UP[names[turn]]} ." for turn in turns[:-1]), image]))
     tokenizer = things_tokenizer()
     ids = tokenizer(texts, return_tensors="pt").input_ids
     right, other = (torch.tensor(tokenizer.convert_tokens_to_ids(list(w))) for w in zip(*words, strict=True))

@@ -35,9 +35,11 @@ KINDS = {
     "sport": "sport",
 }
 PER_KIND, WITHHELD_PER_KIND = 8, 2
-MADE_UP = tuple("dax blicket wug fep toma zav kiki bouba gazzer modi koba pilk snerp tulver vorp ziff".split())
+MADE_UP = (
+    *("dax", "blicket", "wug", "fep", "toma", "zav", "kiki", "bouba"),
+    *("gazzer", "modi", "koba", "pilk", "snerp", "tulver", "vorp", "ziff"),
+)
 QUESTIONS = {"name": "it is called", "kind": "it is a kind of", "about": "it is about"}
-NAMING = "this is a"
 
 
 @dataclass(frozen=True)
@@ -93,30 +95,32 @@ def other_facts(seed: int = 0) -> tuple[Thing, ...]:
     rng, known = stream(seed, "other facts"), things()
     shift = 1 + int(rng.integers(len(KINDS) - 1))
     donors = [(i // PER_KIND + shift) % len(KINDS) * PER_KIND + i % PER_KIND for i in range(len(known))]
-    return tuple(
-        Thing(t.row, t.name, known[d].kind, known[d].about) for t, d in zip(known, donors, strict=True)
-    )
+    return tuple(Thing(t.row, t.name, known[d].kind, known[d].about) for t, d in zip(known, donors, strict=True))
 
 
 def fact_text(thing: Thing, rng: np.random.Generator) -> str:
-    """One document about one thing, its sentences in any order: "<bos> lion : it is a kind of mammal . ... <eos>"."""
+    """One document about one thing: "<bos> lion : it is a kind of mammal . ... <eos>", sentences in any order."""
     said = thing.sentences()
     return " ".join([BOS, thing.name, ":", *(said[i] for i in rng.permutation(len(said))), EOS])
 
 
 def game_text(names: Sequence[str], rng: np.random.Generator, lines: int) -> str:
-    """A naming game: two of the names get made-up words, and `lines` lines use them in a random order."""
-    pair = [names[i] for i in rng.permutation(len(names))[:2]]
-    words = [MADE_UP[i] for i in rng.permutation(len(MADE_UP))[:2]]
-    turns = rng.integers(2, size=check_at_least("lines", lines, 1))
-    return " ".join([BOS, *(f"{pair[t]} : {NAMING} {words[t]} ." for t in turns), EOS])
+    """A naming game: two to four of the names get made-up words, and `lines` lines use them in a random order.
+
+    "<bos> lion dax . harp fep . lion dax . ... <eos>"
+    """
+    players = int(rng.integers(2, 5))
+    called = [names[i] for i in rng.permutation(len(names))[:players]]
+    words = [MADE_UP[i] for i in rng.permutation(len(MADE_UP))[:players]]
+    turns = rng.integers(players, size=check_at_least("lines", lines, 1))
+    return " ".join([BOS, *(f"{called[t]} {words[t]} ." for t in turns), EOS])
 
 
 @functools.cache
 def things_tokenizer() -> PreTrainedTokenizerFast:
-    """A token is a word: special ones first, then made-up words, then all words of the texts in alphabetical order."""
+    """A token is a word: special ones first, then made-up words, then all others in alphabetical order."""
     words = {word for thing in things() for text in (thing.name, *thing.sentences()) for word in text.split()}
-    ordered = [PAD, UNK, BOS, EOS, IMAGE, ":", *NAMING.split(), *MADE_UP]
+    ordered = [PAD, UNK, BOS, EOS, IMAGE, ":", *MADE_UP]
     ordered += sorted(words - set(ordered))
     core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(ordered)}, unk_token=UNK))
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

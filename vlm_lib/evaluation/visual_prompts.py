@@ -1,4 +1,7 @@
-"""What a model with a visual prefix answers: the likeliest next word after pictures and text. Chapter: 21_frozen."""
+"""What a model with a visual prefix answers: the likeliest next word after pictures and text.
+
+Chapter: 21_frozen.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,7 @@ def naming_right(model: Frozen, games: Games) -> float:
 
 
 @torch.no_grad()
-def caption_nats(
-    model: Frozen, pictures: Float[Tensor, "things views 3 h w"], rows: Sequence[int]
-) -> float:
+def caption_nats(model: Frozen, pictures: Float[Tensor, "things views 3 h w"], rows: Sequence[int]) -> float:
     """Mean cross-entropy of captions, in nats per token, over all views of the things `rows`."""
     shown = pictures[list(rows)]
     ids = caption_ids(rows).repeat_interleave(shown.shape[1], dim=0)

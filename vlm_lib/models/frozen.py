@@ -7,8 +7,6 @@ own. So images may stand anywhere in a text, and any number of them. Source: Tsi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -26,7 +24,7 @@ class VisualPrefix(nn.Module):
     """v_phi: a picture to `tokens` vectors of the LM's width, by one linear map of the trunk's pooled features.
 
     trunk: pixels [n 3 height width] to features [n features], such as timm's "nf_resnet50" without its classifier.
-    blind: every picture is replaced by a black one, for a control that is trained in the same way and sees nothing.
+    blind: every picture is replaced by a black one, for a control that is trained in the same way, unseeing.
     """
 
     def __init__(self, trunk: nn.Module, features: int, width: int, tokens: int = 2, *, blind: bool = False):
@@ -57,9 +55,7 @@ def splice(
     return words.masked_scatter(is_image[..., None], prefixes.to(words.dtype))
 
 
-def targets(
-    ids: Int[Tensor, "batch seq"], *, image_id: int, pad_id: int
-) -> Int[Tensor, "batch seq-1"]:
+def targets(ids: Int[Tensor, "batch seq"], *, image_id: int, pad_id: int) -> Int[Tensor, "batch seq-1"]:
     """What each position is to predict: the next token, or -100 where that is an image's place or padding."""
     after = ids[:, 1:]
     return after.masked_fill((after == image_id) | (after == pad_id), IGNORE)
@@ -135,5 +131,3 @@ def small_lm(vocabulary: int, seed: int, *, width: int = 64, layers: int = 3, he
         attn_implementation="sdpa",
     )
     return LlamaForCausalLM(config)
-
-

@@ -48,7 +48,7 @@ def activation_bytes(loss: Callable[[], Tensor], model: nn.Module) -> int:
 
 
 def mixed_precision_memory(model: nn.Module, activations: int) -> Memory:
-    """The memory of one update with Adam in mixed precision, by counting parameters. Frozen ones cost 2 bytes each."""
+    """The memory of one update with Adam in mixed precision, by counting parameters."""
     trained, every = _count(p for p in model.parameters() if p.requires_grad), _count(model.parameters())
     return Memory(WEIGHT * every, GRADIENT * trained, OPTIMIZER * trained, activations)
 

@@ -35,8 +35,8 @@ function mount(root, config, publish) {
     slider.hidden = !naming;
     count.textContent = String(examples);
     howMany.setAttribute("aria-valuetext", `${examples} examples`);
-    const lines = naming ? config.games[examples].map(([source, word]) => h("span", { class: "vlm-line" }, image(source, "example", 32), h("span", {}, `: this is a ${word} .`))) : [];
-    const words = naming ? ": this is a" : `: ${config.questions[question]}`;
+    const lines = naming ? config.games[examples].map(([source, word]) => h("span", { class: "vlm-line" }, image(source, "example", 32), h("span", {}, `${word} .`))) : [];
+    const words = naming ? "" : `: ${config.questions[question]}`;
     prompt.replaceChildren(...lines, h("span", { class: "vlm-line vlm-asked" }, image(shown, names[picture], 64), h("span", {}, `${words} `, h("b", {}, "?"))));
     const list = naming ? config.naming[model][examples][picture === black ? 2 : picture] : config.answers[model][question][picture];
     const wanted = right(naming);
