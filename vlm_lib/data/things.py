@@ -116,6 +116,13 @@ def game_text(names: Sequence[str], rng: np.random.Generator, lines: int) -> str
     return " ".join([BOS, *(f"{called[t]} {words[t]} ." for t in turns), EOS])
 
 
+def list_text(rng: np.random.Generator, length: int) -> str:
+    """A list of words in any order, said twice: what comes after a word once will come after it again."""
+    words = [word for thing in things() for word in thing.name.split()] + list(MADE_UP)
+    said = [words[i] for i in rng.permutation(len(words))[: check_at_least("length", length, 1)]]
+    return " ".join([BOS, *said, *said, EOS])
+
+
 @functools.cache
 def things_tokenizer() -> PreTrainedTokenizerFast:
     """A token is a word: special ones first, then made-up words, then all others in alphabetical order."""

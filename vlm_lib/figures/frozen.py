@@ -16,7 +16,7 @@ KINDS = {"weights": INK, "gradients": GREEN, "optimizer": VERMILION, "activation
 
 
 def architecture() -> Figure:
-    """Image -> trained encoder -> two vectors in the row of embeddings -> frozen LM, and the gradient's way back."""
+    """Image -> trained encoder -> two vectors in a row of embeddings -> frozen LM; the gradient's way back."""
     use_style()
     figure, axes = canvas(8.6, 4.3)
     box(axes, 0.2, 0.2, 0.9, 0.5, "image", boxes.IMAGE)
@@ -48,7 +48,7 @@ def authors_bars(arms: Mapping[str, Sequence[float]], shots: Sequence[int]) -> A
     use_style()
     figure, axes = plt.subplots(figsize=(6.6, 2.9))
     width = 0.8 / len(shots)
-    for k, (n, shade) in enumerate(zip(shots, (0.35, 0.65, 1.0), strict=True)):
+    for k, (n, shade) in enumerate(zip(shots, (0.35, 0.65, 1.0), strict=False)):
         places = np.arange(len(arms)) + (k - (len(shots) - 1) / 2) * width
         heights = [values[k] for values in arms.values()]
         axes.bar(places, heights, width * 0.92, color=BLUE, alpha=shade, label=f"{n} examples")

@@ -99,7 +99,7 @@ def visual_prompt(recording: Recording) -> Html:
         config={**vars(recording), "questions": QUESTIONS},
         static=_static(recording),
         alt="A drawing, a question about it or a naming game, and the words that a trained model finds likeliest",
-        caption="Recorded from models trained in this chapter, for every choice. Bars are chances of the next word "
+        caption="Recorded from models trained in this chapter, for every choice. Bars: chances of the next word "
         "among all words of the vocabulary. Drawings: OpenMoji, CC BY-SA 4.0.",
     )
 

@@ -19,6 +19,7 @@ from vlm_lib.data.things import (
     Thing,
     fact_text,
     game_text,
+    list_text,
     other_facts,
     things,
     things_tokenizer,
@@ -29,13 +30,13 @@ from vlm_lib.training import History, fit
 from vlm_lib.training.seeds import stream
 from vlm_lib.zoo.store import Card, load_or_train, recipe_path
 
-GAME_LINES = 16
+GAME_LINES, LIST_LENGTH = 14, 20
 TEST_SEED = 9_000
 
 
 @dataclass(frozen=True)
 class ThingsRecipe:
-    """All that decides the LM besides the things. A batch is `facts` documents about things and `games` games.
+    """All that decides the LM besides the things. A batch is documents about things, naming games, and lists.
 
     other_facts: it reads that each name belongs to another thing's kind and tags.
     """
@@ -44,7 +45,8 @@ class ThingsRecipe:
     other_facts: bool = False
     steps: int = 1500
     facts: int = 8
-    games: int = 32
+    games: int = 24
+    lists: int = 16
     lr: float = 3e-3
     warmup: float = 0.05
     version: int = 1
@@ -76,7 +78,7 @@ def train_things_lm(
     return fit(
         model.train(),
         text_batches(recipe, known),
-        lambda model, parts: text_loss(model, parts[0]) + text_loss(model, parts[1], made_up_only=True),
+        _loss,
         steps=recipe.steps,
         lr=recipe.lr,
         warmup=recipe.warmup,
@@ -86,33 +88,48 @@ def train_things_lm(
     )
 
 
-def text_batches(
-    recipe: ThingsRecipe, known: Sequence[Thing]
-) -> Callable[[int], tuple[Int[Tensor, "facts seq"], Int[Tensor, "games seq2"]]]:
-    """step -> ids of documents about things, and of games."""
+def text_batches(recipe: ThingsRecipe, known: Sequence[Thing]) -> Callable[[int], tuple[Tensor, Tensor, Tensor]]:
+    """step -> ids [rows seq] of documents about things, of games, and of lists said twice."""
     names = [thing.name for thing in known]
 
-    def batch(step: int) -> tuple[Tensor, Tensor]:
+    def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = stream(recipe.seed, f"things batch {step}")
-        rows = rng.integers(len(known), size=recipe.facts)
+        facts = [fact_text(known[row], rng) for row in rng.integers(len(known), size=recipe.facts)]
         games = [game_text(names, rng, GAME_LINES) for _ in range(recipe.games)]
-        return token_ids([fact_text(known[row], rng) for row in rows]), token_ids(games)
+        lists = [list_text(rng, LIST_LENGTH) for _ in range(recipe.lists)]
+        return token_ids(facts), token_ids(games), token_ids(lists)
 
     return batch
 
 
+def _loss(model: LlamaForCausalLM, parts: tuple[Tensor, Tensor, Tensor]) -> Float[Tensor, ""]:
+    facts, games, lists = parts
+    return (
+        text_loss(model, facts)
+        + text_loss(model, games, made_up_only=True)
+        + text_loss(model, lists, again_only=True)
+    )
+
+
 def text_loss(
-    model: LlamaForCausalLM, ids: Int[Tensor, "batch seq"], *, made_up_only: bool = False
+    model: LlamaForCausalLM,
+    ids: Int[Tensor, "batch seq"],
+    *,
+    made_up_only: bool = False,
+    again_only: bool = False,
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy of every token but the first, padding left out, in nats per token.
 
-    made_up_only: of made-up words alone; which thing's turn it is in a game is chance, and cannot be learned.
+    Only what can be learned should count: whose turn it is in a game is chance, and so is a list said for the
+    first time. made_up_only: of made-up words alone. again_only: of a list's second half.
     """
-    logits, wanted = model(input_ids=ids, use_cache=False).logits[:, :-1], ids[:, 1:]
+    logits, wanted = model(input_ids=ids, use_cache=False).logits[:, :-1], ids[:, 1:].clone()
     pad = things_tokenizer().pad_token_id
     if made_up_only:
         words = torch.tensor(things_tokenizer().convert_tokens_to_ids(list(MADE_UP)))
         wanted = wanted.masked_fill(~torch.isin(wanted, words), pad)
+    if again_only:
+        wanted[:, : wanted.shape[1] // 2] = pad
     return caption_loss(logits, wanted, ignore_index=pad)
 
 

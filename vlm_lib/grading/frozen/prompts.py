@@ -83,7 +83,7 @@ BYTES_MISTAKES = {
     ),
     "no_master": Mistake(
         lambda trained, frozen: _bytes(trained, frozen) - 4 * trained,
-        "Four bytes per trained parameter are missing: its 32-bit master copy, or one of Adam's two running means.",
+        "Four bytes per trained parameter are missing: its 32-bit copy, or one of Adam's two running means.",
     ),
     "no_gradient": Mistake(
         lambda trained, frozen: _bytes(trained, frozen) - GRADIENT * trained, "The gradients are missing."
