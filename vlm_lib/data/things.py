@@ -116,10 +116,13 @@ def game_text(names: Sequence[str], rng: np.random.Generator, lines: int) -> str
     return " ".join([BOS, *(f"{called[t]} {words[t]} ." for t in turns), EOS])
 
 
-def list_text(rng: np.random.Generator, length: int) -> str:
-    """A list of words in any order, said twice: what comes after a word once will come after it again."""
+def list_text(rng: np.random.Generator) -> str:
+    """A list of words in any order, said twice: what came after a word comes after it again.
+
+    Five to twenty words: were lists equally long, an LM could count places and need not look for the word.
+    """
     words = [word for thing in things() for word in thing.name.split()] + list(MADE_UP)
-    said = [words[i] for i in rng.permutation(len(words))[: check_at_least("length", length, 1)]]
+    said = [words[i] for i in rng.permutation(len(words))[: rng.integers(5, 21)]]
     return " ".join([BOS, *said, *said, EOS])
 
 

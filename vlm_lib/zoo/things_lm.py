@@ -30,7 +30,7 @@ from vlm_lib.training import History, fit
 from vlm_lib.training.seeds import stream
 from vlm_lib.zoo.store import Card, load_or_train, recipe_path
 
-GAME_LINES, LIST_LENGTH = 14, 20
+GAME_LINES = 14
 TEST_SEED = 9_000
 
 
@@ -45,8 +45,8 @@ class ThingsRecipe:
     other_facts: bool = False
     steps: int = 1500
     facts: int = 8
-    games: int = 24
-    lists: int = 16
+    games: int = 16
+    lists: int = 24
     lr: float = 3e-3
     warmup: float = 0.05
     version: int = 1
@@ -96,7 +96,7 @@ def text_batches(recipe: ThingsRecipe, known: Sequence[Thing]) -> Callable[[int]
         rng = stream(recipe.seed, f"things batch {step}")
         facts = [fact_text(known[row], rng) for row in rng.integers(len(known), size=recipe.facts)]
         games = [game_text(names, rng, GAME_LINES) for _ in range(recipe.games)]
-        lists = [list_text(rng, LIST_LENGTH) for _ in range(recipe.lists)]
+        lists = [list_text(rng) for _ in range(recipe.lists)]
         return token_ids(facts), token_ids(games), token_ids(lists)
 
     return batch
@@ -129,7 +129,8 @@ def text_loss(
         words = torch.tensor(things_tokenizer().convert_tokens_to_ids(list(MADE_UP)))
         wanted = wanted.masked_fill(~torch.isin(wanted, words), pad)
     if again_only:
-        wanted[:, : wanted.shape[1] // 2] = pad
+        length = (ids != pad).sum(dim=1, keepdim=True)
+        wanted = wanted.masked_fill(torch.arange(wanted.shape[1]) < length // 2, pad)
     return caption_loss(logits, wanted, ignore_index=pad)
 
 
