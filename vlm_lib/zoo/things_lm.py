@@ -152,7 +152,7 @@ def things_quality(model: LlamaForCausalLM, known: Sequence[Thing]) -> dict[str,
     documents = token_ids([fact_text(thing, rng) for thing in known])
     quality["nats per token, facts"] = float(text_loss(model, documents))
     names = [thing.name for thing in known]
-    games = [game_text(names, rng, GAME_LINES).removesuffix(" . <eos>").split(" . ") for _ in range(256)]
+    games = [game_text(names, rng, GAME_LINES).removesuffix(" . <eos>").split(" . ") for _ in range(128)]
     again = [game for game in games if game[-1] in game[:-1]]
     prompts = [" . ".join(game).rsplit(" ", 1) for game in again]
     quality["a made-up word, again"] = share_right(model, *zip(*prompts, strict=True))
