@@ -1,4 +1,4 @@
-"""96 drawn things of twelve kinds, what an LM may read about them, and naming games with made-up words.
+"""48 drawn things of twelve kinds, what an LM may read about them, and naming games with made-up words.
 
 Names, kinds and tags are OpenMoji's (CC BY-SA 4.0). Every text has the form "subject : sentence ...", so that an
 image can stand where a name stands. Chapter: 21_frozen.
@@ -34,7 +34,7 @@ KINDS = {
     "clothing": "clothing",
     "sport": "sport",
 }
-PER_KIND, WITHHELD_PER_KIND = 8, 2
+PER_KIND, WITHHELD_PER_KIND = 4, 1
 MADE_UP = (
     *("dax", "blicket", "wug", "fep", "toma", "zav", "kiki", "bouba"),
     *("gazzer", "modi", "koba", "pilk", "snerp", "tulver", "vorp", "ziff"),
@@ -63,7 +63,7 @@ class Thing:
 
 @functools.cache
 def things() -> tuple[Thing, ...]:
-    """Eight of each kind: short names first, and no name that holds its kind or is somebody's face."""
+    """Four of each kind: short names first, and no name that holds its kind or is somebody's face."""
     chosen = []
     for subgroup, kind in KINDS.items():
         fitting = [
@@ -77,7 +77,7 @@ def things() -> tuple[Thing, ...]:
 
 @functools.cache
 def withheld() -> tuple[int, ...]:
-    """The things, two of each kind, that an LM reads about and no caption ever shows; all others are captioned."""
+    """The things, one of each kind, that an LM reads about and no caption ever shows; all others are captioned."""
     rng = stream(0, "withheld things")
     starts = range(0, len(things()), PER_KIND)
     return tuple(

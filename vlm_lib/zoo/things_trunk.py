@@ -1,4 +1,4 @@
-"""A tower trained beforehand, on other drawings than the 96 things: it knows a drawing again in any view.
+"""A tower trained beforehand, on other drawings than the 48 things: it knows a drawing again in any view.
 
 A stand-in for the pretrained towers that came after Frozen. Source of the task: Dosovitskiy et al. 2014,
 "Exemplar" training (arXiv 1406.6909). Chapter: 21_frozen.
