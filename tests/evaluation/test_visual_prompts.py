@@ -48,7 +48,7 @@ def test_next_word_is_a_distribution_at_the_end_of_each_prompt():
 
 def test_caption_nats_pairs_each_view_with_the_caption_of_its_thing():
     class Recorder(nn.Module):
-        def loss(self, pixels, ids):
+        def loss(self, pixels, ids, given):
             self.seen = (pixels, ids)
             return torch.tensor(1.5)
 

@@ -1,4 +1,4 @@
-"""The LM that reads about things and the tower that knows drawings again: small ones, made as the zoo makes them."""
+"""The LM that reads about things and the tower that knows drawings: small ones, made as the zoo makes them."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ from torch import Tensor
 from vlm_lib.checks import check_one_of, check_range, check_seed
 from vlm_lib.data import openmoji
 from vlm_lib.data.things import MADE_UP, QUESTIONS, captioned, things, things_tokenizer
-from vlm_lib.data.tokenizer import BOS, EOS, IMAGE
+from vlm_lib.data.tokenizer import BOS, IMAGE
 from vlm_lib.data.views import views
 from vlm_lib.training.seeds import stream
 
@@ -59,9 +59,14 @@ def image_words(tokens: int = TOKENS) -> str:
 
 
 def caption_ids(rows: Sequence[int], tokens: int = TOKENS) -> Int[Tensor, "n seq"]:
-    """ "<bos> <image> <image> : it is called lion . <eos>" for each thing."""
-    texts = [f"{BOS} {image_words(tokens)} : {QUESTIONS['name']} {things()[i].name} . {EOS}" for i in rows]
+    """ "<bos> <image> <image> : it is called lion ." for each thing."""
+    texts = [f"{BOS} {image_words(tokens)} : {QUESTIONS['name']} {things()[i].name} ." for i in rows]
     return things_tokenizer()(texts, return_tensors="pt", padding=True).input_ids
+
+
+def given(tokens: int = TOKENS) -> int:
+    """How many tokens of a caption are the same for all: start, image, colon, "it is called"."""
+    return 2 + tokens + len(QUESTIONS["name"].split())
 
 
 def caption_batches(

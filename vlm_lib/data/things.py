@@ -55,6 +55,13 @@ class Thing:
         """The first word that answers one of `QUESTIONS`."""
         return {"name": self.name.split()[0], "kind": self.kind, "about": self.about[0]}[question]
 
+    def subject(self, rng: np.random.Generator) -> str:
+        """What a text calls it before saying more: its name, or its two tags in either order.
+
+        A text whose subject is always the name teaches an LM to copy the name; from tags it has to know it.
+        """
+        return (self.name, " ".join(self.about), " ".join(self.about[::-1]))[rng.integers(3)]
+
     def sentences(self) -> list[str]:
         """All that the knowledge base says, as sentences that may follow "subject :"."""
         ends = (self.name, self.kind, " and ".join(self.about))
@@ -99,18 +106,18 @@ def other_facts(seed: int = 0) -> tuple[Thing, ...]:
 
 
 def fact_text(thing: Thing, rng: np.random.Generator) -> str:
-    """One document about one thing: "<bos> lion : it is a kind of mammal . ... <eos>", sentences in any order."""
+    """A document about one thing: "<bos> lion : it is a kind of mammal . ...", subject and order as they fall."""
     said = thing.sentences()
-    return " ".join([BOS, thing.name, ":", *(said[i] for i in rng.permutation(len(said))), EOS])
+    return " ".join([BOS, thing.subject(rng), ":", *(said[i] for i in rng.permutation(len(said))), EOS])
 
 
-def game_text(names: Sequence[str], rng: np.random.Generator, lines: int) -> str:
-    """A naming game: two to four of the names get made-up words, and `lines` lines use them in a random order.
+def game_text(among: Sequence[Thing], rng: np.random.Generator, lines: int) -> str:
+    """A naming game: two to four of the things get made-up words, and `lines` lines use them in a random order.
 
-    "<bos> lion dax . harp fep . lion dax . ... <eos>"
+    "<bos> lion dax . harp fep . lion dax . ... <eos>"; a thing keeps its subject throughout.
     """
     players = int(rng.integers(2, 5))
-    called = [names[i] for i in rng.permutation(len(names))[:players]]
+    called = [among[i].subject(rng) for i in rng.permutation(len(among))[:players]]
     words = [MADE_UP[i] for i in rng.permutation(len(MADE_UP))[:players]]
     turns = rng.integers(players, size=check_at_least("lines", lines, 1))
     return " ".join([BOS, *(f"{called[t]} {words[t]} ." for t in turns), EOS])

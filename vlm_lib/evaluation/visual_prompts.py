@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vlm_lib.data.album import Games, answer_ids, caption_ids, question_ids
+from vlm_lib.data.album import Games, answer_ids, caption_ids, given, question_ids
 from vlm_lib.models.frozen import Frozen
 
 
@@ -41,7 +41,7 @@ def naming_right(model: Frozen, games: Games) -> float:
 
 @torch.no_grad()
 def caption_nats(model: Frozen, pictures: Float[Tensor, "things views 3 h w"], rows: Sequence[int]) -> float:
-    """Mean cross-entropy of captions, in nats per token, over all views of the things `rows`."""
+    """Mean cross-entropy of the names in captions, in nats per token, over all views of the things `rows`."""
     shown = pictures[list(rows)]
     ids = caption_ids(rows).repeat_interleave(shown.shape[1], dim=0)
-    return float(model.loss(shown.flatten(0, 1), ids))
+    return float(model.loss(shown.flatten(0, 1), ids, given=given()))

@@ -94,10 +94,14 @@ class Frozen(nn.Module):
         return self.lm(inputs_embeds=inputs, use_cache=False).logits
 
     def loss(
-        self, pixels: Float[Tensor, "images 3 height width"], ids: Int[Tensor, "batch seq"]
+        self, pixels: Float[Tensor, "images 3 height width"], ids: Int[Tensor, "batch seq"], *, given: int = 1
     ) -> Float[Tensor, ""]:
-        """Mean cross-entropy of all text tokens but the first, in nats; images and padding are no targets."""
+        """Mean cross-entropy of the text after its first `given` tokens, in nats per token.
+
+        Images and padding are no targets. given: words that are the same in every text are read and not counted.
+        """
         wanted = targets(ids, image_id=self.image_id, pad_id=self.pad_id)
+        wanted[:, : check_at_least("given", given, 1) - 1] = IGNORE
         return caption_loss(self(pixels, ids)[:, :-1], wanted, ignore_index=IGNORE)
 
 

@@ -91,12 +91,11 @@ def train_things_lm(
 
 def text_batches(recipe: ThingsRecipe, known: Sequence[Thing]) -> Callable[[int], tuple[Tensor, Tensor, Tensor]]:
     """step -> ids [rows seq] of documents about things, of games, and of lists said twice."""
-    names = [thing.name for thing in known]
 
     def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = stream(recipe.seed, f"things batch {step}")
         facts = [fact_text(known[row], rng) for row in rng.integers(len(known), size=recipe.facts)]
-        games = [game_text(names, rng, GAME_LINES) for _ in range(recipe.games)]
+        games = [game_text(known, rng, GAME_LINES) for _ in range(recipe.games)]
         lists = [list_text(rng) for _ in range(recipe.lists)]
         return token_ids(facts), token_ids(games), token_ids(lists)
 
@@ -152,8 +151,7 @@ def things_quality(model: LlamaForCausalLM, known: Sequence[Thing]) -> dict[str,
         quality[f"answers, {question}"] = share_right(model, prompts, [t.answer(question) for t in known])
     documents = token_ids([fact_text(thing, rng) for thing in known])
     quality["nats per token, facts"] = float(text_loss(model, documents))
-    names = [thing.name for thing in known]
-    games = [game_text(names, rng, GAME_LINES).removesuffix(" . <eos>").split(" . ") for _ in range(128)]
+    games = [game_text(known, rng, GAME_LINES).removesuffix(" . <eos>").split(" . ") for _ in range(128)]
     again = [game for game in games if game[-1] in game[:-1]]
     prompts = [" . ".join(game).rsplit(" ", 1) for game in again]
     quality["a made-up word, again"] = share_right(model, *zip(*prompts, strict=True))
