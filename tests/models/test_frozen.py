@@ -64,6 +64,15 @@ def test_loss_is_that_of_transformers_with_image_and_padding_labels_ignored(mode
     torch.testing.assert_close(model.loss(pixels, DOCUMENT), theirs)
 
 
+def test_given_words_are_read_and_do_not_count(model, pixels):
+    with torch.no_grad():
+        log = model(pixels, DOCUMENT).log_softmax(dim=-1)
+        counted = [-log[0, 6, 9], -log[0, 7, 3], -log[1, 6, 3]]  # DOCUMENT's words from its fifth token on
+        torch.testing.assert_close(model.loss(pixels, DOCUMENT, given=5), torch.stack(counted).mean())
+    with pytest.raises(ValueError, match="given"):
+        model.loss(pixels, DOCUMENT, given=0)
+
+
 def test_equal_to_llava_with_its_tower_projector_and_lm():
     """Images anywhere in the text, as a public implementation of interleaving has them."""
     torch.manual_seed(0)
