@@ -60,15 +60,22 @@ def things_lm(*, other: bool = False, recipe: ThingsRecipe | None = None) -> tup
     recipe = recipe or ThingsRecipe(other_facts=other)
     known = other_facts() if recipe.other_facts else things()
     model = small_lm(len(things_tokenizer()), check_seed(recipe.seed))
-    digest = hashlib.sha256(repr((known, len(things_tokenizer()))).encode()).hexdigest()
     card = load_or_train(
         model,
-        recipe_path("things-lm", recipe, digest),
+        recipe_path("things-lm", recipe, _fingerprint(known)),
         recipe,
         train=lambda checkpoint: train_things_lm(model, recipe, known, checkpoint=checkpoint),
         measure=lambda: things_quality(model, known),
     )
     return model, card
+
+
+def _fingerprint(known: Sequence[Thing]) -> str:
+    """A digest of some of its texts, so that a changed text never meets an LM that read the old one."""
+    rng = stream(0, "things fingerprint")
+    texts = [fact_text(thing, rng) for thing in known]
+    texts += [game_text(known, rng, GAME_LINES), list_text(rng), *things_tokenizer().get_vocab()]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def train_things_lm(

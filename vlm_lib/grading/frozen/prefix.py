@@ -167,6 +167,7 @@ check_targets = Task(
     name="targets",
     asks='answer(ids: Int["batch seq"], image_id: int, pad_id: int) -> Int["batch seq-1"]',
     right=_targets,
+    placeholder=lambda ids, image_id, pad_id: torch.full_like(ids[:, 1:], IGNORED),
     mistakes=TARGET_MISTAKES,
     cases=target_cases,
     praise="the next word where there is one; no image and no padding is a target.",
