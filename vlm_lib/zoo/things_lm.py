@@ -43,7 +43,7 @@ class ThingsRecipe:
 
     seed: int = 0
     other_facts: bool = False
-    steps: int = 1000
+    steps: int = 1400
     facts: int = 8
     games: int = 16
     lists: int = 24
