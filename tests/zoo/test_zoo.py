@@ -19,8 +19,6 @@ from vlm_lib.training.weights import read_weights, save_weights, state_digest
 from vlm_lib.zoo import clip as clip_module
 from vlm_lib.zoo import clip_worlds, lm_texts, report
 from vlm_lib.zoo.store import recipe_path
-from vlm_lib.zoo.things_lm import ThingsRecipe, things_lm
-from vlm_lib.zoo.things_trunk import TrunkRecipe, things_trunk
 
 TINY = zoo.ClipRecipe("scenes", steps=6, batch=16, examples=64, width=24, text_width=16, dim=8, layers=1)
 MAT = torch.ones(2, 2)
@@ -296,9 +294,6 @@ def test_the_table_shows_what_was_measured(cache, monkeypatch, capsys):
     monkeypatch.setattr(report, "RECIPES", {"scenes": TINY})
     monkeypatch.setattr(report, "tiny_clip", lambda world: zoo.tiny_clip(recipe=report.RECIPES[world]))
     monkeypatch.setattr(report, "tiny_lm", lambda: zoo.tiny_lm(recipe=TINY_LM))
-    reading, tower = ThingsRecipe(steps=1, facts=1, games=1, lists=1), TrunkRecipe(drawings=4, each=1, steps=1)
-    monkeypatch.setattr(report, "things_lm", lambda other=False: things_lm(recipe=reading))
-    monkeypatch.setattr(report, "things_trunk", lambda: things_trunk(tower))
     monkeypatch.setattr(report, "pretrained_line", lambda: "smollm2() is elsewhere")
     cards = report.build()
     shown = report.report(report.build()).splitlines()
