@@ -1,7 +1,7 @@
 """BLEU, ROUGE-L and CIDEr-D of captions, as `pycocoevalcap` computes them, on arrays. Chapter: 51_evaluation.
 
 All three take one candidate and one or more references per image, already tokenised (`ngrams.tokenize`).
-Sources: BLEU, Papineni et al. 2002; ROUGE-L, Lin 2004; CIDEr, Vedantam et al. 2015 (arXiv 1411.5726v2).
+Sources: BLEU, Papineni et al. 2002; ROUGE-L, Lin 2004; CIDEr, Vedantam et al. 2015 (arXiv 1411.5726).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def cider(
 
     n-grams are weighted by how few images of *this corpus* have them in a reference, so a score means nothing
     without its corpus, and with one image it is 0. Raises: ValueError as `read_corpus`, or for max_n < 1.
-    Source: arXiv 1411.5726v2, section 8. Chapter: 51_evaluation.
+    Chapter: 51_evaluation.
     """
     check_at_least("max_n", max_n, 1)
     said, known = read_corpus(candidates, references)
@@ -144,15 +144,9 @@ def _weighted_cosine(
     images_with = np.maximum(np.bincount(shown, minlength=table.grams), 1)
     weight = table.count * (np.log(images) - np.log(images_with))[table.gram]
     norm = np.sqrt(np.bincount(table.sentence, weights=weight**2, minlength=images + len(owner)))
-    own = look_up(
-        table.sentence[mine] * table.grams + table.gram[mine],
-        weight[mine],
-        image * table.grams + table.gram[~mine],
-    )
-    product = np.bincount(
-        table.sentence[~mine] - images,
-        weights=np.minimum(own, weight[~mine]) * weight[~mine],
-        minlength=len(owner),
-    )
+    said = table.sentence[mine] * table.grams + table.gram[mine]
+    own = look_up(said, weight[mine], image * table.grams + table.gram[~mine])
+    shared = np.minimum(own, weight[~mine]) * weight[~mine]
+    product = np.bincount(table.sentence[~mine] - images, weights=shared, minlength=len(owner))
     below = norm[owner] * norm[images:]
     return np.where(below > 0, product / np.where(below > 0, below, 1), 0)

@@ -24,7 +24,7 @@ def normalize_answer(answer: str) -> str:
 def vqa_accuracy(answer: str, human_answers: Sequence[str]) -> float:
     """The mean, over leaving out each person in turn, of min(1, how many of the others gave this answer / 3).
 
-    For ten people that is min(1, 0.3 k) where k of them agree; min(1, k / 3), which is often seen, is not the same.
+    For ten people that is min(1, 0.3 k) where k of them agree; the shortcut min(1, k / 3) is not the same.
     Raises: ValueError for fewer than two human answers, or a bare string.
     Source: Antol et al. 2015 (arXiv 1505.00468), the evaluation code. Chapter: 51_evaluation.
     """

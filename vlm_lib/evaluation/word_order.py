@@ -1,6 +1,6 @@
 """Word-order pairs: two images and two captions of the same words. Chapter: 51_evaluation.
 
-Source: Winoground, Thrush et al. 2022 (arXiv 2204.03162); the shuffles of ARO, Yuksekgonul et al. 2022 (2210.01936).
+Sources: Winoground, Thrush et al. 2022 (arXiv 2204.03162); ARO, Yuksekgonul et al. 2022 (arXiv 2210.01936).
 """
 
 from __future__ import annotations
