@@ -9,9 +9,17 @@ import torch.nn.functional as F
 from vlm_lib.data import scenes
 from vlm_lib.data.attributes import COLOURS, SHAPES
 from vlm_lib.evaluation.clip_score import clip_score, ref_clip_score
+from vlm_lib.evaluation.likelihood import sentence_nats
 from vlm_lib.evaluation.vqa import normalize_answer, vqa_accuracy
-from vlm_lib.evaluation.word_order import CHANCE, pair_scores, shuffled
-from vlm_lib.evaluation.yes_no import NEGATIVES, object_questions, yes_no_scores
+from vlm_lib.evaluation.word_order import CHANCE, exchange_objects, pair_scores, reworded, shuffled
+from vlm_lib.evaluation.yes_no import (
+    NEAR,
+    NEGATIVES,
+    best_threshold,
+    object_questions,
+    other_names,
+    yes_no_scores,
+)
 
 
 @pytest.mark.parametrize("agree", range(11))
@@ -126,3 +134,68 @@ def test_shuffled_orders():
 def test_clip_score_knows_no_length():
     features = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)), dim=1)
     assert torch.allclose(clip_score(features, features * 7), torch.full((5,), 2.5))
+
+
+def test_exchanged_scenes_are_what_the_swapped_captions_say():
+    some = scenes.generate(20, 4, objects=2)
+    other = exchange_objects(some, 4)
+    assert scenes.captions(other) == scenes.swapped_captions(some)
+    assert torch.equal(exchange_objects(other, 4).images, some.images)
+    with pytest.raises(ValueError, match="scene 0"):
+        exchange_objects(scenes.generate(2, 0, objects=3), 0)
+
+
+def test_reworded_captions_say_the_same():
+    """A paraphrase that the world itself draws from is either the caption or the reworded one, in a template."""
+    some = scenes.generate(60, 5, objects=2)
+    seen = 0
+    for caption, other in zip(scenes.captions(some), scenes.captions(some, 1), strict=True):
+        assert reworded(reworded(caption)) == caption
+        assert any(text.removesuffix(" .") in other for text in (caption, reworded(caption)))
+        seen += reworded(caption).removesuffix(" .") in other
+    assert seen > 10
+    with pytest.raises(ValueError, match="caption"):
+        reworded("a red circle .")
+
+
+GROUPS, SUBGROUPS = ["animal"] * 4 + ["food"] * 2, ["cat", "cat", "dog", "dog", "fruit", "bread"]
+
+
+@pytest.mark.parametrize(("near", "asked"), [(NEAR[0], range(6)), (NEAR[1], range(6)), (NEAR[2], [0, 1, 2, 3])])
+def test_wrong_names_are_as_near_as_asked(near, asked):
+    rows, others = other_names(GROUPS, SUBGROUPS, range(6), 0, near)
+    assert rows == list(asked)
+    for row, other in zip(rows, others, strict=True):
+        same = (GROUPS[row] == GROUPS[other], SUBGROUPS[row] == SUBGROUPS[other])
+        assert same == {NEAR[0]: (False, False), NEAR[1]: (True, False), NEAR[2]: (True, True)}[near]
+        assert row != other
+    with pytest.raises(ValueError, match="near"):
+        other_names(GROUPS, SUBGROUPS, range(6), 0, "far")
+
+
+def test_threshold_between_scores():
+    there, absent = torch.tensor([0.9, 0.6, 0.3]), torch.tensor([0.1, 0.2, 0.5])
+    chosen = best_threshold(there, absent)
+    shares = [
+        ((there > t).float().mean() + (absent <= t).float().mean()).item() for t in torch.linspace(0, 1, 101)
+    ]
+    assert ((there > chosen).float().mean() + (absent <= chosen).float().mean()).item() == pytest.approx(
+        max(shares)
+    )
+    with pytest.raises(ValueError, match="absent"):
+        best_threshold(there, absent[:0])
+
+
+def test_sentence_nats_add_up_token_by_token():
+    from vlm_lib.zoo.lm import LmRecipe, build_lm, world_tokenizer
+
+    model, tokenizer = build_lm(LmRecipe(width=16, layers=1, heads=2)).eval(), world_tokenizer()
+    texts = ["a red circle", "a large blue square left of a small star", "red"]
+    got = sentence_nats(model, tokenizer, texts, batch=2)
+    for text, nats in zip(texts, got, strict=True):
+        ids = tokenizer(text, return_tensors="pt").input_ids
+        log_p = model(input_ids=ids).logits[0].log_softmax(dim=-1)
+        expected = -sum(log_p[t, ids[0, t + 1]].item() for t in range(ids.shape[1] - 1))
+        assert nats.item() == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(ValueError, match="texts"):
+        sentence_nats(model, tokenizer, "red")

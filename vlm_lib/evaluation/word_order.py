@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from vlm_lib.checks import require_finite, require_shape
+from vlm_lib.data.attributes import EMPTY, Scenes
+from vlm_lib.data.captions import INVERSE
+from vlm_lib.data.scenes import render
 from vlm_lib.training.seeds import stream
 
 CHANCE = {"text": 1 / 4, "image": 1 / 4, "group": 1 / 6}  # of the 24 orders of four different scores
@@ -53,3 +57,31 @@ def shuffled(caption: str, seed: int, *, number: int = 4) -> list[str]:
         if len(found) == number:
             return found
     raise ValueError(f"caption: {caption!r} has too few orders of its words, expected {number} besides itself")
+
+
+def exchange_objects(scenes: Scenes, seed: int) -> Scenes:
+    """The same scenes with their two objects in each other's cells: what `swapped_captions` says is true of them.
+
+    `seed` is that of the scenes, so that background and jitter stay. Raises: ValueError unless each scene has two
+    objects.
+    """
+    attributes = scenes.attributes.copy()
+    for index, cells in enumerate(attributes):
+        taken = np.flatnonzero(cells[:, 0] != EMPTY)
+        if len(taken) != 2:
+            raise ValueError(f"scenes: scene {index} has {len(taken)} object(s), expected exactly 2 in each")
+        cells[taken] = cells[taken[::-1]]
+    return render(attributes, seed)
+
+
+def reworded(caption: str) -> str:
+    """A caption of two objects said the other way round: "a A left of a B ." becomes "a B right of a A .".
+
+    Raises: ValueError for a caption without a relation between two objects.
+    """
+    text = caption.removesuffix(" .")
+    for relation in sorted(INVERSE, key=len, reverse=True):
+        first, found, second = text.partition(f" {relation} ")
+        if found:
+            return f"{second} {INVERSE[relation]} {first} ."
+    raise ValueError(f"caption: {caption!r} has no relation, expected one of {', '.join(INVERSE)}")

@@ -6,11 +6,12 @@ ours are random, half right, or put together from what the picture does hold. Ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vlm_lib.checks import check_one_of
@@ -19,6 +20,7 @@ from vlm_lib.data.captions import phrase
 from vlm_lib.training.seeds import stream
 
 NEGATIVES = ("random", "half right", "recombined")
+NEAR = ("another group", "the same group", "the same subgroup")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,39 @@ def negative_pairs(shapes: set[int], colours: set[int], objects: set) -> dict[st
         kind: [pair for pair, n in zip(pairs, shared, strict=True) if n == parts]
         for parts, kind in enumerate(NEGATIVES)
     }
+
+
+def other_names(
+    groups: Sequence[str], subgroups: Sequence[str], rows: Sequence[int], seed: int, near: str
+) -> tuple[list[int], list[int]]:
+    """For each of the drawings `rows` another of them, whose name is then wrong: (rows asked about, others).
+
+    near: "another group", "the same group" (of another subgroup), or "the same subgroup"; a drawing without such a
+    companion is left out. Raises: ValueError for an unknown nearness.
+    """
+    check_one_of("near", near, NEAR)
+    rng = stream(seed, f"names {near}")
+    asked, others = [], []
+    for row in rows:
+        level = [(groups[r] == groups[row]) + (subgroups[r] == subgroups[row]) for r in rows]
+        options = [r for r, n in zip(rows, level, strict=True) if n == NEAR.index(near) and r != row]
+        if options:
+            asked.append(int(row))
+            others.append(int(options[int(rng.integers(len(options)))]))
+    return asked, others
+
+
+def best_threshold(there: Float[Tensor, " n"], absent: Float[Tensor, " m"]) -> float:
+    """The score above which "yes" is right most often, halfway between two scores; the classes weigh the same.
+
+    Choose it on questions that are not the test's. Raises: ValueError for no score of a kind.
+    """
+    if len(there) == 0 or len(absent) == 0:
+        raise ValueError(f"there, absent: got {len(there)} and {len(absent)} scores, expected one of each or more")
+    scores = torch.cat([there, absent]).unique()
+    between = torch.cat([scores[:1] - 1, (scores[1:] + scores[:-1]) / 2])
+    right = (there > between[:, None]).float().mean(dim=1) + (absent <= between[:, None]).float().mean(dim=1)
+    return float(between[right.argmax()])
 
 
 def _pick(options: list, rng: np.random.Generator) -> tuple[int, int]:
