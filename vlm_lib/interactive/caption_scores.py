@@ -48,10 +48,10 @@ def caption_scores(
             "examples": dict(examples),
         },
         static=_static(candidate, references, scores),
-        alt="A field for a candidate caption and one for references; below them BLEU, ROUGE-L, CIDEr and VQA accuracy "
-        "as bars, and the candidate's n-grams, marked by whether a reference has them",
-        caption="Computed in this page from what you type; the same numbers as the library's. Scores that need a model "
-        "(CLIPScore, SPICE) or a whole data set (recall@k) are not here.",
+        alt="A field for a candidate caption and one for references; below them BLEU, ROUGE-L, CIDEr and VQA "
+        "accuracy as bars, and the candidate's n-grams, marked by whether a reference has them",
+        caption="Computed in this page from what you type; the same numbers as the library's. Scores that need a "
+        "model (CLIPScore, SPICE) or a whole data set (recall@k) are not here.",
     )
 
 
@@ -67,7 +67,7 @@ def score(candidate: str, references: Sequence[str], others: Sequence[Sequence[s
 
 
 def matches(candidate: str, references: Sequence[str], n: int) -> list[tuple[str, bool]]:
-    """The candidate's n-grams in order, and whether each still counts: as often as the richest reference has it."""
+    """The candidate's n-grams in order, and whether each counts: as often as the richest reference has it."""
     grams = lambda words: [" ".join(words[i : i + n]) for i in range(len(words) - n + 1)]  # noqa: E731
     most: Counter = Counter()
     for reference in references:
