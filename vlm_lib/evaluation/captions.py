@@ -92,13 +92,14 @@ def rouge_l(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> F
 def common_subsequence(
     first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]
 ) -> Int[np.ndarray, " pairs"]:
-    """How many words of each pair of sentences can be kept, in order, so that the rest is the same in both.
+    """How many words of each pair of sentences stand in both in the same order.
 
-    Dynamic programming over all pairs at once. Within a row, "the best so far" is a running maximum, so that only
-    the words of the first sentences are looped over.
+    Dynamic programming over all pairs at once. Within a row, "the best so far" is a
+    running maximum, so that only the words of the first sentences are looped over.
     """
-    number = {word: i for i, word in enumerate(sorted({w for s in [*first, *second] for w in s}))}
-    a, b = _padded(first, number, -1), _padded(second, number, -2)  # paddings never equal each other
+    words = sorted({word for sentence in [*first, *second] for word in sentence})
+    number = {word: i for i, word in enumerate(words)}
+    a, b = _padded(first, number, -1), _padded(second, number, -2)  # fillers never match
     best = np.zeros((len(a), b.shape[1] + 1), dtype=int)
     for column in a.T:
         extended = best[:, :-1] + (column[:, None] == b)

@@ -57,7 +57,7 @@ def read_corpus(
 def count_ngrams(sentences: Sequence[Sequence[str]], max_n: int) -> list[Counts]:
     """The n-grams of all sentences, for n = 1 .. max_n. No loop over sentences or words.
 
-    An n-gram's number is made from that of the (n-1)-gram at the same place and the word that follows.
+    An n-gram's number is made from that of the (n-1)-gram at its place and the next word.
     """
     lengths = np.array([len(sentence) for sentence in sentences])
     flat = [word for sentence in sentences for word in sentence]
@@ -70,7 +70,8 @@ def count_ngrams(sentences: Sequence[Sequence[str]], max_n: int) -> list[Counts]
         if n > 1:
             fits = start + n <= end[start]
             start = start[fits]
-            gram = np.unique(gram[fits] * words + word[start + n - 1], return_inverse=True)[1]
+            longer = gram[fits] * words + word[start + n - 1]
+            gram = np.unique(longer, return_inverse=True)[1]
         grams = int(gram.max(initial=-1)) + 1
         key, count = np.unique(owner[start] * max(grams, 1) + gram, return_counts=True)
         tables.append(Counts(key // max(grams, 1), key % max(grams, 1), count, grams))
