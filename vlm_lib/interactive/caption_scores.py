@@ -45,7 +45,7 @@ def caption_scores(
             "references": references,
             "others": others,
             "images": images,
-            "examples": dict(examples),
+            "examples": [list(pair) for pair in examples.items()],  # in their order
         },
         static=_static(candidate, references, scores),
         alt="A field for a candidate caption and one for references; below them BLEU, ROUGE-L, CIDEr and VQA "

@@ -144,7 +144,7 @@ function mount(root, config, publish) {
     publish({ words, bleu: scores, rouge, cider: consensus, vqa, images, hits: rows.map(([hits]) => hits), kept, said: said.textContent });
   }
 
-  const examples = Object.entries(config.examples).map(([name, text]) =>
+  const examples = config.examples.map(([name, text]) =>
     h("button", { type: "button", onclick: () => { field.value = text; draw(); } }, name));
   root.append(
     h("label", {}, h("span", { class: "vlm-label" }, "Candidate, what a model said"), field),
