@@ -44,28 +44,33 @@ class Part:
 
 @dataclass(frozen=True)
 class CoCaWorld:
-    """train, validation: one or two objects. pairs: two objects, no two captions alike. single: one object."""
+    """train: one or two objects. pairs: two objects, no two captions alike. single, labelled, validation: one.
+
+    labelled: the few pictures that a recogniser learns from; its choices are made on validation.
+    """
 
     train: Part
-    validation: Part
     pairs: Part
     single: Part
+    labelled: Part
+    validation: Part
 
 
-@torch.no_grad()
 def coca_world(*, train: int = 4096, seed: int = 1000) -> CoCaWorld:
     """The world; `seed` decides the stem. It takes some seconds."""
     stem = object_reader(objects.generate(2048, seed=5), seed=seed).body[:6]
     drawn = {
         "train": scenes.generate(train, seed=0, objects=(1, 2), split="all"),
-        "validation": scenes.generate(256, seed=55, objects=(1, 2), split="all"),
         "pairs": _distinct(scenes.generate(600, seed=77, objects=2, split="all")),
-        "single": scenes.generate(1024, seed=78, objects=1, split="all"),
+        "single": scenes.generate(768, seed=78, objects=1, split="all"),
+        "labelled": scenes.generate(384, seed=79, objects=1, split="all"),
+        "validation": scenes.generate(384, seed=80, objects=1, split="all"),
     }
-    grids = {
-        name: torch.cat([grid(stem(scenes.as_float(images)), SIDE) for images in part.images.split(256)])
-        for name, part in drawn.items()
-    }
+    with torch.no_grad():
+        grids = {
+            name: torch.cat([grid(stem(scenes.as_float(images)), SIDE) for images in part.images.split(256)])
+            for name, part in drawn.items()
+        }
     mean, std = grids["train"].mean(dim=(0, 1)), grids["train"].std(dim=(0, 1)).clamp(min=1e-6)
     return CoCaWorld(**{name: Part(part, (grids[name] - mean) / std) for name, part in drawn.items()})
 
