@@ -28,5 +28,7 @@ def test_plane_draws_seeds_and_means():
 
 def test_attention_grids_show_every_map():
     maps = np.arange(3 * 4, dtype=float).reshape(3, 2, 2)
-    shown = [axes.images[0].get_array() for axes in coca.attention_grids(maps, ["a", "b", "c"]).axes if axes.images]
+    shown = [
+        axes.images[0].get_array() for axes in coca.attention_grids(maps, ["a", "b", "c"]).axes if axes.images
+    ]
     np.testing.assert_array_equal(shown, maps)

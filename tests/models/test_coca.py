@@ -86,7 +86,10 @@ def test_training_loss_is_the_weighted_sum():
 
 @pytest.mark.parametrize(
     ("weights", "idle"),
-    [({"contrast": 0.0}, ("contrastive", "projection", "cls", "log_scale", ".to_k.bias")), ({"caption": 0.0}, ("multimodal", ".to_k.bias"))],
+    [
+        ({"contrast": 0.0}, ("contrastive", "projection", "cls", "log_scale", ".to_k.bias")),
+        ({"caption": 0.0}, ("multimodal", ".to_k.bias")),
+    ],
 )
 def test_a_loss_of_weight_zero_trains_nothing_of_its_own(weights, idle):
     model = small()

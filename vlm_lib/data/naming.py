@@ -34,11 +34,7 @@ def naming_ids(scenes: Scenes) -> Int[Tensor, "n 7"]:
 def object_ids() -> Int[Tensor, "48 4"]:
     """The caption of every single object there is, shape by shape within each colour."""
     return torch.tensor(
-        [
-            [BOS, _FIRST_COLOUR + c, _FIRST_SHAPE + s, EOS]
-            for c in range(len(COLOURS))
-            for s in range(len(SHAPES))
-        ]
+        [[BOS, _FIRST_COLOUR + c, _FIRST_SHAPE + s, EOS] for c in range(len(COLOURS)) for s in range(len(SHAPES))]
     )
 
 

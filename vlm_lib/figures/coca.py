@@ -59,7 +59,11 @@ def authors(rows: Mapping[str, tuple[float, float | None]], *, titles: Sequence[
 
 
 def plane(
-    arms: Mapping[str, Sequence[tuple[float, float]]], *, across: str, up: str, chance: tuple[float, float] | None = None
+    arms: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    across: str,
+    up: str,
+    chance: tuple[float, float] | None = None,
 ) -> Axes:
     """Arms as points in the plane of two metrics: a small dot for each seed, a large one for the mean."""
     use_style()

@@ -70,7 +70,10 @@ def record(
         if int(numbers[0]) == end:
             break
     cosines = (seen.features @ model.read(to_ids(list(candidates))).features.T)[0]
-    ranked = [(candidates[i], round(1000 * float(cosines[i])), candidates[i] == name) for i in cosines.argsort(descending=True)]
+    ranked = [
+        (candidates[i], round(1000 * float(cosines[i])), candidates[i] == name)
+        for i in cosines.argsort(descending=True)
+    ]
     return Look(name, attention_maps(model, image).mul(1000).round().int().tolist(), words, bars, ranked)
 
 

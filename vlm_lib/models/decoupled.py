@@ -86,7 +86,17 @@ class UnimodalDecoder(nn.Module):
     it the position after the padding, and its output then changes with the padding.)
     """
 
-    def __init__(self, vocabulary: int, dim: int, layers: int, *, positions: int, pad_id: int, heads: int = 4, mlp_ratio: int = 4):
+    def __init__(
+        self,
+        vocabulary: int,
+        dim: int,
+        layers: int,
+        *,
+        positions: int,
+        pad_id: int,
+        heads: int = 4,
+        mlp_ratio: int = 4,
+    ):
         super().__init__()
         self.pad_id, self.positions = pad_id, positions
         self.embed = nn.Embedding(vocabulary, dim)

@@ -25,7 +25,9 @@ def grid(maps: Float[Tensor, "n channels rows columns"], side: int) -> Float[Ten
 class GridEncoder(nn.Module):
     """Tokens of `grid`, [n tokens features], to tokens that know of each other, [n tokens dim]."""
 
-    def __init__(self, features: int, dim: int, *, tokens: int, layers: int = 1, heads: int = 4, mlp_ratio: int = 4):
+    def __init__(
+        self, features: int, dim: int, *, tokens: int, layers: int = 1, heads: int = 4, mlp_ratio: int = 4
+    ):
         super().__init__()
         self.features = features
         self.linear = nn.Linear(features, dim)

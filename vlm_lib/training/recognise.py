@@ -10,7 +10,14 @@ from vlm_lib.training.seeds import step_generator
 
 
 def fit_classifier(
-    model: nn.Module, images: Tensor, labels: Int[Tensor, " n"], *, seed: int, lr: float, steps: int, batch: int = 64
+    model: nn.Module,
+    images: Tensor,
+    labels: Int[Tensor, " n"],
+    *,
+    seed: int,
+    lr: float,
+    steps: int,
+    batch: int = 64,
 ) -> nn.Module:
     """Cross-entropy on random batches, the same for every model that shares the seed. Returns the model."""
 

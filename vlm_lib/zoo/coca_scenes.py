@@ -63,7 +63,7 @@ def coca_world(*, train: int = 4096, seed: int = 1000) -> CoCaWorld:
         "train": scenes.generate(train, seed=0, objects=(1, 2), split="all"),
         "pairs": _distinct(scenes.generate(600, seed=77, objects=2, split="all")),
         "single": scenes.generate(768, seed=78, objects=1, split="all"),
-        "labelled": scenes.generate(384, seed=79, objects=1, split="all"),
+        "labelled": scenes.generate(192, seed=79, objects=1, split="all"),
         "validation": scenes.generate(384, seed=80, objects=1, split="all"),
     }
     with torch.no_grad():

@@ -189,7 +189,10 @@ def quality(
     similarity = seen.features @ model.read(ids).features.T
     start = torch.full((len(rows), 1), words.bos)
     said = [set(words.text(row).split()) for row in model.caption(seen.tokens, start, words.eos, POSITIONS - 2)]
-    hits = [bool((caption - {"of", "with", ","}) & set(name.split())) for caption, name in zip(said, names, strict=True)]
+    hits = [
+        bool((caption - {"of", "with", ","}) & set(name.split()))
+        for caption, name in zip(said, names, strict=True)
+    ]
     return {
         "R@1 text": recall_at_k(similarity, 1),
         "R@5 text": recall_at_k(similarity, 5),

@@ -35,15 +35,11 @@ LOSS_MISTAKES = {
         "You take the mean of both directions, as CLIP does. CoCa's equation 2 is their sum.",
     ),
     "one_direction": Mistake(
-        lambda similarity, logits, ids, pad_id: (
-            2 * _directions(similarity)[0] + 2 * _caption(logits, ids, pad_id)
-        ),
+        lambda similarity, logits, ids, pad_id: 2 * _directions(similarity)[0] + 2 * _caption(logits, ids, pad_id),
         "Both terms ask which text belongs to an image. One is to ask which image belongs to a text.",
     ),
     "weights_exchanged": Mistake(
-        lambda similarity, logits, ids, pad_id: (
-            2 * sum(_directions(similarity)) + _caption(logits, ids, pad_id)
-        ),
+        lambda similarity, logits, ids, pad_id: 2 * sum(_directions(similarity)) + _caption(logits, ids, pad_id),
         "The weights are exchanged: the captioning loss has weight 2.",
     ),
     "equal_weights": Mistake(

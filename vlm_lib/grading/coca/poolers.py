@@ -84,7 +84,9 @@ ROLLOUT_MISTAKES = {
         lambda one, many: (one @ many).mean(dim=0),
         "You multiply head by head. Head 1 of the second pooler does not read head 1 of the first: average before.",
     ),
-    "one_head": Mistake(lambda one, many: one[0] @ many[0], "You use the first head only. Average over the heads."),
+    "one_head": Mistake(
+        lambda one, many: one[0] @ many[0], "You use the first head only. Average over the heads."
+    ),
     "mean_of_queries": Mistake(
         lambda one, many: many.mean(dim=(0, 1))[None],
         "All captioning queries weigh the same. Weigh each by the attention that it gets.",
