@@ -100,9 +100,9 @@ def coca_look(looks: Sequence[Look], pictures: UInt8[Tensor, "n 3 h w"]) -> Html
         "coca_look",
         config={"looks": [vars(look) for look in looks], "pictures": sources},
         static=_static(looks[0], sources[0]),
-        alt="Drawings that a CoCa has never seen: where its queries look, the caption that it writes, and its scores",
-        caption="Recorded from a trained model, for drawings that its training left out. Blue squares: the share of "
-        "a query's attention, the largest square for the largest share. Drawings: OpenMoji, CC BY-SA 4.0.",
+        alt="Drawings that a CoCa has never seen: where its queries look, the caption that it writes, its scores",
+        caption="Recorded from a trained model, for drawings that its training left out. Blue squares: the share "
+        "of a query's attention, the largest square for the largest share. Drawings: OpenMoji, CC BY-SA 4.0.",
     )
 
 
@@ -120,8 +120,8 @@ def _static(look: Look, source: str) -> str:
     return (
         f'<div class="vlm-row">{maps}</div><p><b>It writes:</b> {escape(" ".join(look.words))} '
         f"(the drawing is called: {escape(look.name)})</p>"
-        f'<div class="vlm-scroll"><table><caption>Cosine of the drawing with names</caption><tbody>{scores}</tbody>'
-        "</table></div>"
+        f'<div class="vlm-scroll"><table><caption>Cosine of the drawing with names</caption><tbody>'
+        f"{scores}</tbody></table></div>"
     )
 
 

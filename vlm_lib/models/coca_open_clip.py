@@ -1,8 +1,8 @@
 """CoCa with the weights of an `open_clip.CoCa`, to be compared with it. Chapter: 35_coca.
 
-What differs between the two is named here. OpenCLIP has one pooler, whose first query is contrasted and whose other
-queries the captions read; the paper has two poolers (`models.coca.Poolers`). OpenCLIP's [CLS] has the position after
-the padding, ours has none: its weights are copied to ours with that position added.
+What differs between the two is named here. OpenCLIP has one pooler, whose first query is contrasted and whose
+other queries the captions read; the paper has two poolers (`models.coca.Poolers`). OpenCLIP's [CLS] has the
+position after the padding, ours has none: its weights are copied to ours with that position added.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A small image encoder: a grid of features from a frozen stem, a linear map, transformer layers. Chapter: 35_coca."""
+"""A small image encoder: features of a frozen stem as a grid, then transformer layers. Chapter: 35_coca."""
 
 from __future__ import annotations
 

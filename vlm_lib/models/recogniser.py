@@ -1,4 +1,4 @@
-"""A classifier on an image encoder's tokens: pooled by a new attention query, or by their mean. Chapter: 35_coca."""
+"""A classifier on an image encoder's tokens, pooled by a new query or by their mean. Chapter: 35_coca."""
 
 from __future__ import annotations
 

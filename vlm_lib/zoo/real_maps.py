@@ -1,4 +1,4 @@
-"""The frozen real tower's last map of every drawing, before its own pooling: 49 tokens for a new pooler to read."""
+"""The frozen real tower's last map of every drawing, before it is pooled: 49 tokens for a new pooler."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MASK_MISTAKES = {
     ),
     "shifted": Mistake(
         lambda is_padding: _changed(is_padding, row=_with_itself(is_padding).roll(1, dims=1)),
-        "The row of [CLS] is shifted by one: it sees a padding token, and not itself. OpenCLIP's first CoCa had this.",
+        "The row of [CLS] is shifted by one: it sees a padding token, not itself. OpenCLIP's first CoCa did this.",
     ),
     "not_itself": Mistake(
         lambda is_padding: _changed(is_padding, row=_with_itself(is_padding, sees=False)),

@@ -80,7 +80,7 @@ def loss_cases(seed: int = 0) -> list[Case]:
 
 check_coca_loss = Task(
     name="CoCa's loss",
-    asks="answer(similarity [batch batch], logits [batch seq-1 vocab], ids [batch seq], pad_id) -> L_con + 2 L_cap",
+    asks="answer(similarity [batch batch], logits [batch seq-1 vocab], ids, pad_id) -> L_con + 2 L_cap",
     right=_loss,
     mistakes=LOSS_MISTAKES,
     gradients=("similarity", "logits"),

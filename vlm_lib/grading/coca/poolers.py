@@ -1,7 +1,7 @@
 """Checkers for CoCa's two poolers, and for reading where the contrastive query looks.
 
-Source: Yu et al. 2022, section 3.2 (arXiv 2205.01917); rollout: Abnar and Zuidema 2020 (arXiv 2005.00928). Chapter:
-35_coca.
+Source: Yu et al. 2022, section 3.2 (arXiv 2205.01917); rollout: Abnar and Zuidema 2020 (arXiv 2005.00928).
+Chapter: 35_coca.
 """
 
 import torch
@@ -82,7 +82,7 @@ def _rollout(one: Tensor, many: Tensor) -> Tensor:
 ROLLOUT_MISTAKES = {
     "heads_first": Mistake(
         lambda one, many: (one @ many).mean(dim=0),
-        "You multiply head by head. Head 1 of the second pooler does not read head 1 of the first: average before.",
+        "You multiply head by head. A head of one pooler does not read that of the other: average first.",
     ),
     "one_head": Mistake(
         lambda one, many: one[0] @ many[0], "You use the first head only. Average over the heads."
