@@ -54,7 +54,7 @@ function mount(root, config, publish) {
     stepSlider.setAttribute("aria-valuetext", `word ${at.textContent}`);
     words.replaceChildren(...look.words.slice(0, step + 1).map((word, i) => h("span", { class: `vlm-word ${i === step ? "vlm-newest" : ""}` }, word)));
     bars.replaceChildren(...look.bars[step].map(([word, n]) => bar(word, n / 10, `${(n / 10).toFixed(0)} %`)));
-    scores.replaceChildren(...look.scores.map(([name, n, own]) => bar(name, n / 10, (n / 1000).toFixed(2), own ? "vlm-own" : "")));
+    scores.replaceChildren(...look.scores.map(([name, n, own]) => bar(name, n / 10, (n / 1000).toFixed(2).replace("-0.00", "0.00"), own ? "vlm-own" : "")));
     const rank = look.scores.findIndex((score) => score[2]) + 1;
     said.textContent = `The drawing is called “${look.name}”. ${query === 0 ? "The one contrastive query" : `Captioning query ${query}`} gives its most attention, `
       + `${(Math.max(...shares) / 10).toFixed(0)} %, to row ${Math.floor(place / side) + 1}, column ${place % side + 1}. `
@@ -66,7 +66,7 @@ function mount(root, config, publish) {
     h("p", { class: "vlm-dim" }, "Choose a drawing; move the query, and the step of the caption."),
     h("div", { class: "vlm-choice", role: "radiogroup", "aria-label": "Drawings; arrow keys choose one" }, ...choices),
     h("div", { class: "vlm-row" },
-      h("div", {}, h("span", { class: "vlm-overlay" }, picture, map), h("label", {}, h("span", { class: "vlm-label" }, "Where looks ", which, "?"), querySlider)),
+      h("div", {}, h("span", { class: "vlm-overlay" }, picture, map), h("label", {}, h("span", { class: "vlm-label" }, "Where ", which, " looks"), querySlider)),
       h("div", {}, h("label", {}, h("span", { class: "vlm-label" }, "The caption, word ", at), stepSlider), words, h("small", {}, "candidates for the newest word"), bars),
       h("div", {}, h("p", { class: "vlm-label" }, "Cosine with names (own name underlined)"), scores)),
     said,
