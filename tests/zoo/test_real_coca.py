@@ -1,4 +1,4 @@
-"""The real CoCa: its tokens are the tower's own, its batches hold what they should, and it sees what it captions."""
+"""The real CoCa: its tokens are the tower's own, its batches hold what they should, and it sees what it names."""
 
 import torch
 
