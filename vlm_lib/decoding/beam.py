@@ -45,11 +45,11 @@ def beam_search(
     require_shape("prefix", prefix, length=None, width=table.embedding_dim)
     check_at_least("beams", beams, 1)
     going, ended = [Beam((), 0.0, False)], []
-    for _ in range(check_at_least("max_tokens", max_tokens, 1)):
+    for step in range(1, check_at_least("max_tokens", max_tokens, 1) + 1):
         texts = torch.tensor([beam.tokens for beam in going], dtype=torch.long, device=prefix.device)
         inputs = torch.cat([prefix.expand(len(going), -1, -1), table(texts)], dim=1)
-        step = lm(inputs_embeds=inputs, use_cache=False).logits[:, -1].log_softmax(dim=-1)
-        total = step + torch.tensor([beam.log_probability for beam in going], device=step.device)[:, None]
+        chances = lm(inputs_embeds=inputs, use_cache=False).logits[:, -1].log_softmax(dim=-1)
+        total = chances + torch.tensor([beam.log_probability for beam in going], device=chances.device)[:, None]
         # twice as many: at worst, half of them have come to their end
         values, places = total.flatten().topk(min(2 * beams, total.numel()))
         candidates = []
@@ -57,10 +57,8 @@ def beam_search(
             parent, token = divmod(place, total.shape[1])
             tokens = going[parent].tokens
             candidates.append(Beam(tokens, value, True) if token == eos else Beam((*tokens, token), value, False))
-        ended += [beam for beam in candidates[:beams] if beam.ended]
+        ended += [beam for beam in candidates[:beams] if beam.ended or step == max_tokens]
         going = [beam for beam in candidates if not beam.ended][:beams]
         if len(ended) >= beams:
             break
-    else:
-        ended += going
     return sorted(ended, key=lambda beam: beam.score(length_penalty), reverse=True)[:beams]

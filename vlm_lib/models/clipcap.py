@@ -49,16 +49,14 @@ class MLPMapper(Mapper):
     def __init__(self, feature_dim: int, width: int, length: int):
         super().__init__(feature_dim, width, length)
         hidden = length * width // 2
-        self.mlp = nn.Sequential(
-            nn.Linear(feature_dim, hidden), nn.Tanh(), nn.Linear(hidden, length * width)
-        )
+        self.mlp = nn.Sequential(nn.Linear(feature_dim, hidden), nn.Tanh(), nn.Linear(hidden, length * width))
 
     def prefix(self, features: Tensor) -> Tensor:
         return self.mlp(features).unflatten(1, (self.length, self.width))
 
 
 class MapperLayer(nn.Module):
-    """Self-attention without a mask and a ReLU layer, each behind a layer norm. As released: no bias in q, k, v."""
+    """Self-attention without a mask and a ReLU layer, each behind a layer norm; q, k and v without bias."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: float = 2.0):
         super().__init__()
@@ -81,7 +79,7 @@ class MapperLayer(nn.Module):
 
 
 class TransformerMapper(Mapper):
-    """As released: the image as `image_tokens` vectors beside k learned constants; what the constants become is the prefix.
+    """As released: the image as `image_tokens` vectors beside k learned constants, which become the prefix.
 
     Constants start as N(0, 1). No positions, no mask, no final norm. One more vector of the prefix costs `width`
     numbers, so that the mapper's size hardly depends on k. image_tokens: by default `length`.

@@ -1,7 +1,7 @@
 """MobileVLM's projectors: image tokens of the vision tower to fewer vectors of the LM's width.
 
-Sources: version 1, equation 3 (arXiv 2312.16886), version 2 (arXiv 2402.03766), and the authors' released code, which has a
-Hardswish and a squeeze-and-excitation that the equation leaves out. Chapter: 22_clipcap.
+Sources: version 1, equation 3 (arXiv 2312.16886), version 2 (arXiv 2402.03766), and the authors' released code,
+which has a Hardswish and a squeeze-and-excitation that the equation leaves out. Chapter: 22_clipcap.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from vlm_lib.checks import require_shape
 
 
 def pointwise(in_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, GELU, linear, on every token by itself: LLaVA-1.5's whole projector, and the first part of both here."""
+    """Linear, GELU, linear, for every token: LLaVA-1.5's whole projector, and the first part of all others here."""
     return nn.Sequential(nn.Linear(in_dim, out_dim), nn.GELU(), nn.Linear(out_dim, out_dim))
 
 
 def to_map(tokens: Float[Tensor, "n tokens dim"]) -> Float[Tensor, "n dim side side"]:
-    """Tokens in reading order to the grid that they come from. Raises: ValueError if it is not a square."""
+    """Tokens in reading order to the square grid that they come from."""
     side = math.isqrt(tokens.shape[1])
-    if side * side != tokens.shape[1]:
-        raise ValueError(f"tokens: got {tokens.shape[1]}, expected a square number: a grid without a class token")
     return tokens.transpose(1, 2).unflatten(2, (side, side))
 
 
@@ -72,19 +70,29 @@ class DepthwiseBlock(nn.Module):
 
 
 class Projector(nn.Module):
-    """Image tokens [n tokens in_dim] in, vectors of the LM's width out: fewer, and still in reading order."""
+    """Image tokens [n tokens in_dim] in, `length` vectors of the LM's width out, still in reading order.
 
-    def __init__(self, in_dim: int, out_dim: int):
+    tokens: how many come in; 576 are those of CLIP's ViT-L/14 at 336 pixels, a grid of 24 by 24.
+    """
+
+    keeps = 1  # out of so many tokens one is left
+
+    def __init__(self, in_dim: int, out_dim: int, tokens: int = 576):
         super().__init__()
-        self.in_dim = in_dim
+        side = math.isqrt(tokens)
+        if side * side != tokens or tokens % self.keeps:
+            raise ValueError(
+                f"tokens: got {tokens}, expected those of a square grid, its side even if it is halved"
+            )
+        self.in_dim, self.width, self.tokens, self.length = in_dim, out_dim, tokens, tokens // self.keeps
         self.mlp = pointwise(in_dim, out_dim)
 
-    def forward(self, tokens: Float[Tensor, "n tokens in_dim"]) -> Float[Tensor, "n fewer out_dim"]:
-        """Raises: ValueError for another shape, or, where there is a grid, tokens that do not fill a square one."""
-        require_shape("tokens", tokens, n=None, tokens=None, in_dim=self.in_dim)
+    def forward(self, tokens: Float[Tensor, "n tokens in_dim"]) -> Float[Tensor, "n length out_dim"]:
+        """Raises: ValueError for another shape."""
+        require_shape("tokens", tokens, n=None, tokens=self.tokens, in_dim=self.in_dim)
         return self.reduce(self.mlp(tokens))
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n fewer out_dim"]:
+    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
         """All tokens stay: the MLP of LLaVA-1.5 (arXiv 2310.03744)."""
         return tokens
 
@@ -92,30 +100,36 @@ class Projector(nn.Module):
 class LDP(Projector):
     """MobileVLM's lightweight downsample projector: two depthwise blocks, the second with stride 2."""
 
-    def __init__(self, in_dim: int, out_dim: int):
-        super().__init__(in_dim, out_dim)
+    keeps = 4
+
+    def __init__(self, in_dim: int, out_dim: int, tokens: int = 576):
+        super().__init__(in_dim, out_dim, tokens)
         self.blocks = nn.Sequential(DepthwiseBlock(out_dim, stride=1), DepthwiseBlock(out_dim, stride=2))
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n fewer out_dim"]:
+    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
         return to_tokens(self.blocks(to_map(tokens)))
 
 
 class LDPv2(Projector):
     """MobileVLM V2's: the mean of each 2x2 square, then a depthwise 3x3 added to it, which tells places apart."""
 
-    def __init__(self, in_dim: int, out_dim: int):
-        super().__init__(in_dim, out_dim)
+    keeps = 4
+
+    def __init__(self, in_dim: int, out_dim: int, tokens: int = 576):
+        super().__init__(in_dim, out_dim, tokens)
         self.position = nn.Conv2d(out_dim, out_dim, 3, padding=1, groups=out_dim)
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n fewer out_dim"]:
+    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
         pooled = nn.functional.avg_pool2d(to_map(tokens), 2)
         return to_tokens(pooled + self.position(pooled))
 
 
 class MeanPool(Projector):
-    """Nothing but the mean of each 2x2 square after the MLP: what `LDPv2` is without its convolution. A control."""
+    """The mean of each 2x2 square after the MLP: `LDPv2` without its convolution. A control."""
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n fewer out_dim"]:
+    keeps = 4
+
+    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
         return to_tokens(nn.functional.avg_pool2d(to_map(tokens), 2))
 
 

@@ -1,4 +1,4 @@
-"""The toy world of captioners with a prefix: scenes as image vectors with captions, and a small LM that knows texts.
+"""The captioners' toy world: scenes as image vectors with captions, and a small LM that knows texts.
 
 The LM has read captions, questions with answers and statements about scenes, and of any picture nothing. So it has
 something to be steered with, and something to forget. Chapter: 22_clipcap.
@@ -61,6 +61,11 @@ class CaptionWorld:
         drawn = scenes.generate(n, seed)
         return Captioned(drawn, self.standardize(_look(self.clip, drawn)), scenes.captions(drawn))
 
+    def tokens(self, shown: Captioned) -> Float[Tensor, "n 16 vision_width"]:
+        """The tower's 4 x 4 patch tokens of each picture, where `features` has one vector for all of it."""
+        with torch.no_grad():
+            return torch.cat([self.clip.image_tokens(part) for part in shown.images.split(256)])
+
     def text_quality(self, lm: GPT2LMHeadModel, *, documents: int = 128) -> dict[str, float]:
         """What an LM still knows of texts: see `measure`. Of a tuned LM, what tuning left."""
         return measure(lm, self.tokenizer, documents)
@@ -108,7 +113,10 @@ def measure(lm: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, documents: 
     """
     drawn = scenes.generate(documents, TEST_SEED)
     asked = scenes.questions(drawn, TEST_SEED)
-    told = [f"{BOS} {caption} {ask(question)}" for caption, (question, _) in zip(scenes.captions(drawn), asked, strict=True)]
+    told = [
+        f"{BOS} {caption} {ask(question)}"
+        for caption, (question, _) in zip(scenes.captions(drawn), asked, strict=True)
+    ]
     untold = [f"{BOS} {ask(question)}" for question, _ in asked]
     answers = [answer for _, answer in asked]
     return {
