@@ -1,8 +1,8 @@
 """Do two sets of vectors mean the same? Measures that ignore more and more of how the vectors are written down.
 
-`retrieval` asks for the same coordinates, `procrustes_fit` for the same up to a rotation, `linear_cka` only for the
-same geometry. Sources: CKA, Kornblith et al. 2019, section 3 (arXiv 1905.00414); orthogonal Procrustes, Schoenemann
-1966. Chapter: 22_clipcap.
+`retrieval` asks for the same coordinates, `procrustes_fit` for the same up to a rotation, `linear_cka` only for
+the same geometry. Sources: CKA, Kornblith et al. 2019, section 3 (arXiv 1905.00414); orthogonal Procrustes,
+Schoenemann 1966. Chapter: 22_clipcap.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def nearest_words(
 def share_of_own_words(
     words: Int[Tensor, "n length"], texts: Sequence[set[int]], order: Sequence[int] | None = None
 ) -> float:
-    """How many of the words read off each image's vectors stand in its text. order: in another image's text instead.
+    """The share of words read off each image's vectors that stand in its text; or, by `order`, in another's.
 
     Raises: ValueError if there is not one text per image.
     """

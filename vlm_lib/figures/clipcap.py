@@ -154,3 +154,28 @@ def alignment(measures: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
         axes.set_ylim(low, None)
         axes.set_title(textwrap.fill(name, 18), fontsize=9.5)
     return figure
+
+
+def nearest(vector: Sequence[float], words: Mapping[str, Sequence[float]]) -> Axes:
+    """A vector of the prefix and word embeddings as arrows in the plane."""
+    use_style()
+    _, axes = plt.subplots(figsize=(5.2, 2.6))
+    for (name, (x, y)), colour in zip(
+        {**words, "prefix vector": vector}.items(), (*[ORANGE] * len(words), BLUE), strict=True
+    ):
+        axes.annotate("", xy=(x, y), xytext=(0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})
+        axes.text(x + 0.15, y + 0.25, name, fontsize=9, color=INK)
+    axes.set(xlim=(-0.5, 11.5), ylim=(-0.5, 5.2), xlabel="first number", ylabel="second", aspect="equal")
+    return axes
+
+
+def moved(changes: Mapping[str, Sequence[float]], words: Sequence[str]) -> Axes:
+    """How far the prediction of each word of a caption moves, a bar for each kind of exchange."""
+    use_style()
+    figure, axes = plt.subplots(figsize=(7.0, 2.8))
+    for i, ((name, values), colour) in enumerate(zip(changes.items(), (BLUE, ORANGE), strict=False)):
+        axes.bar(np.arange(len(words)) + (i - 0.5) * 0.38, values, 0.36, color=colour, label=name)
+    axes.set_xticks(range(len(words)), words, rotation=45, ha="right")
+    axes.set(xlabel="word that is predicted", ylabel="largest change of a logit")
+    figure.legend(loc="outside right center", fontsize=9)
+    return axes

@@ -62,8 +62,8 @@ def prefix_captions(
             raise ValueError(f"settings: {name!r} has the lengths {list(by_length)}, expected {lengths}")
         for length, setting in by_length.items():
             if not len(setting.captions) == len(pictures) == len(truth):
-                found = f"{len(setting.captions)} captions for {len(pictures)} pictures and {len(truth)} true ones"
-                raise ValueError(f"settings: {name!r}, {length}: {found}, expected as many of each")
+                counts = f"{len(setting.captions)} captions, {len(pictures)} pictures, {len(truth)} true ones"
+                raise ValueError(f"settings: {name!r}, {length}: {counts}, expected as many of each")
     sources = [data_uri(picture) for picture in pictures]
     config = {
         "names": names,
@@ -79,7 +79,7 @@ def prefix_captions(
         config=config,
         static=_static(config),
         alt="Pictures with the captions of captioners whose prefix length and language model can be chosen",
-        caption="Recorded from models trained in this chapter, one for each setting. Blue is image, orange is text.",
+        caption="Recorded from models trained in this chapter, one for each setting of the two knobs.",
     )
 
 

@@ -15,7 +15,7 @@ from vlm_lib.checks import require_shape
 
 
 def pointwise(in_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, GELU, linear, for every token: LLaVA-1.5's whole projector, and the first part of all others here."""
+    """Linear, GELU, linear, for every token: LLaVA-1.5's whole projector, and the first part of the others."""
     return nn.Sequential(nn.Linear(in_dim, out_dim), nn.GELU(), nn.Linear(out_dim, out_dim))
 
 
