@@ -1,4 +1,4 @@
-"""The captions in a real browser: both knobs and the pictures, by mouse and keyboard; answers from the recording."""
+"""The captions in a real browser: both knobs and the pictures, by mouse and keyboard, from the recording."""
 
 import pytest
 import torch
