@@ -41,7 +41,7 @@ def test_alignment_has_a_panel_a_measure_and_a_dot_a_seed():
     figure = clipcap.alignment(
         {"CKA": {"before": [0.1, 0.2], "after": [0.3, 0.4]}, "loss": {"before": [1.0], "after": [0.5]}}
     )
-    assert [axes.get_title() for axes in figure.axes] == ["CKA", "loss"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["CKA", "loss"]
     assert list(figure.axes[0].lines[1].get_ydata()) == [0.3, 0.4]
 
 

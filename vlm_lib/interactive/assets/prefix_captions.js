@@ -15,6 +15,7 @@ function mount(root, config, publish) {
   const fill = h("span", { class: "vlm-fill" }), mark = h("span", { class: "vlm-mark" }), guess = h("span", { class: "vlm-mark vlm-guess" });
   const value = h("span", { class: "vlm-n" });
   const said = h("p", { class: "vlm-said", role: "status" });
+  const place = (share) => `${100 * share}%`;
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
   function choose(i) { picture = i; draw(); cards[i].focus(); }
@@ -35,9 +36,9 @@ function mount(root, config, publish) {
     const own = new Set(truth[picture].split(" ").filter((word) => word.length > 1));
     vectors.replaceChildren(...setting.words[picture].map((words, i) => h("span", { class: "vlm-vector" },
       h("b", {}, `p${i + 1}`), ...words.map((word, n) => h(n ? "small" : "span", { class: own.has(word) ? "vlm-hit" : "" }, word)))));
-    fill.style.width = percent(setting.answers);
-    mark.style.left = percent(config.before);
-    guess.style.left = percent(config.guess);
+    fill.style.width = place(setting.answers);
+    mark.style.left = place(config.before);
+    guess.style.left = place(config.guess);
     value.textContent = percent(setting.answers);
     const right = setting.captions.filter((caption, i) => caption === truth[i]).length;
     const hits = setting.words[picture].filter((words) => own.has(words[0])).length;
