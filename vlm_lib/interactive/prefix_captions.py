@@ -79,7 +79,7 @@ def prefix_captions(
         config=config,
         static=_static(config),
         alt="Pictures with the captions of captioners whose prefix length and language model can be chosen",
-        caption="Recorded from models trained in this chapter, one for each setting of the two knobs.",
+        caption="Recorded from trained models of the zoo, one for each setting of the two knobs.",
     )
 
 
