@@ -23,7 +23,7 @@ def architecture() -> Figure:
     box(axes, 3.5, 0.2, 1.4, 0.45, "one vector", boxes.IMAGE)
     arrow(axes, (1.2, 0.42), (1.6, 0.42))
     arrow(axes, (3.1, 0.42), (3.5, 0.42))
-    arrow(axes, (3.5, 0.42), (2.0, 0.75), (2.0, 1.05))
+    arrow(axes, (3.75, 0.65), (3.75, 1.05))
     box(axes, 0.1, 1.05, 3.9, 0.5, "mapper: MLP or transformer", boxes.IMAGE, "trained")
     words = ["a", "red", "circle", "."]
     for i, name in enumerate(("p1", "p2", "p3", "p4")):
