@@ -156,6 +156,7 @@ check_mapper_input = Task(
     name="what the mapper keeps",
     asks='answer(image: Float["n c d"], constants: Float["k d"]) -> Float["n k d"]',
     right=_mapped,
+    placeholder=lambda image, constants: constants.expand(len(image), -1, -1),
     mistakes=MAPPER_MISTAKES,
     cases=mapper_cases,
     praise="image and constants go in side by side, the constants' places come out.",

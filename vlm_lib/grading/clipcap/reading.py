@@ -92,6 +92,7 @@ check_halve_grid = Task(
     name="a quarter of the tokens",
     asks='answer(tokens: Float["n side*side d"], side: int) -> Float["n side*side/4 d"]',
     right=_halve,
+    placeholder=lambda tokens, side: tokens[:, : side * side // 4],
     mistakes=HALVE_MISTAKES,
     cases=halve_cases,
     praise="each token is now the mean of a 2 by 2 square, row by row.",
@@ -113,11 +114,9 @@ STEP_MISTAKES = {
         lambda scores, steps, beams: _pairs(steps.flatten().topk(beams).indices, steps.shape[1]),
         "You rank the next token alone. What the text has cost so far belongs to its score.",
     ),
-    "multiplied": Mistake(
-        lambda scores, steps, beams: _pairs(
-            (scores[:, None] * steps).flatten().topk(beams).indices, steps.shape[1]
-        ),
-        "Logarithms of chances are added, not multiplied.",
+    "wrong_divisor": Mistake(
+        lambda scores, steps, beams: _pairs((scores[:, None] + steps).flatten().topk(beams).indices, len(scores)),
+        "Flat numbers run through the vocabulary first: divide by its size, not by the number of texts.",
     ),
     "one_per_text": Mistake(
         lambda scores, steps, beams: torch.stack([torch.arange(len(scores)), steps.argmax(dim=1)], dim=1)[:beams],
