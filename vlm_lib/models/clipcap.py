@@ -49,7 +49,11 @@ class MLPMapper(Mapper):
     def __init__(self, feature_dim: int, width: int, length: int):
         super().__init__(feature_dim, width, length)
         hidden = length * width // 2
-        self.mlp = nn.Sequential(nn.Linear(feature_dim, hidden), nn.Tanh(), nn.Linear(hidden, length * width))
+        self.mlp = nn.Sequential(
+            nn.Linear(feature_dim, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, length * width),
+        )
 
     def prefix(self, features: Tensor) -> Tensor:
         return self.mlp(features).unflatten(1, (self.length, self.width))
@@ -68,11 +72,17 @@ class MapperLayer(nn.Module):
         self.fc1 = nn.Linear(width, int(mlp_ratio * width))
         self.fc2 = nn.Linear(int(mlp_ratio * width), width)
 
-    def forward(self, x: Float[Tensor, "n tokens width"]) -> Float[Tensor, "n tokens width"]:
+    def forward(
+        self,
+        x: Float[Tensor, "n tokens width"],
+    ) -> Float[Tensor, "n tokens width"]:
         x = x + self.attention(self.norm1(x))
         return x + self.fc2(self.fc1(self.norm2(x)).relu())
 
-    def attention(self, x: Float[Tensor, "n tokens width"]) -> Float[Tensor, "n tokens width"]:
+    def attention(
+        self,
+        x: Float[Tensor, "n tokens width"],
+    ) -> Float[Tensor, "n tokens width"]:
         q, (k, v) = self.to_queries(x), self.to_keys_values(x).chunk(2, dim=-1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
         return self.project(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))

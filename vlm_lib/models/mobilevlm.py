@@ -63,7 +63,10 @@ class DepthwiseBlock(nn.Module):
         self.pointwise = nn.Conv2d(dim, dim, 1, bias=False)
         self.skip = stride == 1
 
-    def forward(self, grid: Float[Tensor, "n dim height width"]) -> Float[Tensor, "n dim height2 width2"]:
+    def forward(
+        self,
+        grid: Float[Tensor, "n dim height width"],
+    ) -> Float[Tensor, "n dim height2 width2"]:
         mixed = nn.functional.hardswish(self.norm1(self.depthwise(grid)))
         out = self.norm2(self.pointwise(self.squeeze(mixed)))
         return grid + out if self.skip else out
@@ -92,7 +95,10 @@ class Projector(nn.Module):
         require_shape("tokens", tokens, n=None, tokens=self.tokens, in_dim=self.in_dim)
         return self.reduce(self.mlp(tokens))
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
+    def reduce(
+        self,
+        tokens: Float[Tensor, "n tokens out_dim"],
+    ) -> Float[Tensor, "n length out_dim"]:
         """All tokens stay: the MLP of LLaVA-1.5 (arXiv 2310.03744)."""
         return tokens
 
@@ -106,7 +112,10 @@ class LDP(Projector):
         super().__init__(in_dim, out_dim, tokens)
         self.blocks = nn.Sequential(DepthwiseBlock(out_dim, stride=1), DepthwiseBlock(out_dim, stride=2))
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
+    def reduce(
+        self,
+        tokens: Float[Tensor, "n tokens out_dim"],
+    ) -> Float[Tensor, "n length out_dim"]:
         return to_tokens(self.blocks(to_map(tokens)))
 
 
@@ -119,7 +128,10 @@ class LDPv2(Projector):
         super().__init__(in_dim, out_dim, tokens)
         self.position = nn.Conv2d(out_dim, out_dim, 3, padding=1, groups=out_dim)
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
+    def reduce(
+        self,
+        tokens: Float[Tensor, "n tokens out_dim"],
+    ) -> Float[Tensor, "n length out_dim"]:
         pooled = nn.functional.avg_pool2d(to_map(tokens), 2)
         return to_tokens(pooled + self.position(pooled))
 
@@ -129,7 +141,10 @@ class MeanPool(Projector):
 
     keeps = 4
 
-    def reduce(self, tokens: Float[Tensor, "n tokens out_dim"]) -> Float[Tensor, "n length out_dim"]:
+    def reduce(
+        self,
+        tokens: Float[Tensor, "n tokens out_dim"],
+    ) -> Float[Tensor, "n length out_dim"]:
         return to_tokens(nn.functional.avg_pool2d(to_map(tokens), 2))
 
 
