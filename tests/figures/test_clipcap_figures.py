@@ -21,7 +21,7 @@ def test_by_length_draws_means_seeds_and_the_blind():
     }
     assert lines["frozen"] == [1.5, 1.0]
     assert lines["tuned"] == pytest.approx([0.5, 0.3])
-    assert lines["frozen, blind"] == [3.0, 3.0]
+    assert lines["frozen, wrong pairs"] == [3.0, 3.0]
 
 
 def test_trade_draws_every_arm_where_it_was_measured():

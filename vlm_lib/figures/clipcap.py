@@ -107,7 +107,7 @@ def captioned(images, truth: Sequence[str], rows: Mapping[str, Sequence[str]], c
 
 
 def by_length(losses: Mapping[str, Mapping[int, Sequence[float]]], blind: Mapping[str, float]) -> Axes:
-    """Caption loss against the prefix's length, a line for each treatment of the LM; dashed: image-blind."""
+    """Caption loss against the prefix's length, a line for each treatment of the LM; dashed: trained on wrong pairs."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.0, 3.3))
     for (name, values), colour in zip(losses.items(), (BLUE, VERMILION), strict=False):
@@ -115,7 +115,7 @@ def by_length(losses: Mapping[str, Mapping[int, Sequence[float]]], blind: Mappin
         axes.plot(lengths, [np.mean(values[k]) for k in lengths], color=colour, label=name)
         for k in lengths:
             axes.plot([k] * len(values[k]), values[k], "o", color=colour, markersize=4)
-        axes.axhline(blind[name], color=colour, linestyle=(0, (4, 3)), linewidth=1, label=f"{name}, blind")
+        axes.axhline(blind[name], color=colour, linestyle=(0, (4, 3)), linewidth=1, label=f"{name}, wrong pairs")
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(k) for k in lengths])
     axes.set(xlabel="prefix length k", ylabel="caption loss, nats per token")
