@@ -85,7 +85,8 @@ class MapperLayer(nn.Module):
     ) -> Float[Tensor, "n tokens width"]:
         q, (k, v) = self.to_queries(x), self.to_keys_values(x).chunk(2, dim=-1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
-        return self.project(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.project(mixed.transpose(1, 2).flatten(2))
 
 
 class TransformerMapper(Mapper):
