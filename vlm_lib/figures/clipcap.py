@@ -107,7 +107,7 @@ def captioned(images, truth: Sequence[str], rows: Mapping[str, Sequence[str]], c
 
 
 def by_length(losses: Mapping[str, Mapping[int, Sequence[float]]], blind: Mapping[str, float]) -> Axes:
-    """Caption loss against the prefix's length, a line for each treatment of the LM; dashed: trained on wrong pairs."""
+    """Caption loss by prefix length, a line for each treatment of the LM; dashed: trained on wrong pairs."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.0, 3.3))
     for (name, values), colour in zip(losses.items(), (BLUE, VERMILION), strict=False):
