@@ -12,7 +12,6 @@ from pairs import ROOT
 from vlm_lib.claims import LedgerItem, load_ledger, load_parts
 
 TEMPLATE = "book/_template/chapter.md"
-INSTALL_CELL = "book/_template/install_cell.py"
 AFTER_THE_PARTS = "What was found"  # the first caption of _toc.yml below the chapters
 
 
@@ -29,15 +28,18 @@ def items_of(name: str, root: Path = ROOT) -> list[LedgerItem]:
 
 def fill(name: str, title: str, items: list[LedgerItem], root: Path = ROOT) -> str:
     """The text half of a new chapter."""
+    folder = (root / TEMPLATE).parent
+    measure = (folder / f"{'claim' if items[0].kind == 'claim' else 'answer'}_cell.py").read_text().rstrip()
     values = {
         "NAME": name,
         "TITLE": title,
-        "CLAIM": items[0].id,
+        "FIRST": items[0].id,
         "IDS": ", ".join(item.id for item in items),
         "ITEMS": "\n".join(f"- **{item.id}**: {item.text}" for item in items),
-        "INSTALL": (root / INSTALL_CELL).read_text().rstrip(),
+        "INSTALL": (folder / "install_cell.py").read_text().rstrip(),
     }
-    return re.sub("@([A-Z]+)@", lambda match: values[match[1]], (root / TEMPLATE).read_text())
+    text = (root / TEMPLATE).read_text().replace("@MEASURE@", measure)
+    return re.sub("@([A-Z]+)@", lambda match: values[match[1]], text)
 
 
 def add_to_toc(name: str, toc: str, captions: list[str]) -> str:

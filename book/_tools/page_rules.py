@@ -139,3 +139,6 @@ def leftovers(html: Path) -> list[str]:
             f"{page.relative_to(html)}: {text!r}" for text in re.findall(pattern, clone.get_text(), re.MULTILINE)
         ]
     return found
+
+
+EVERY_PAGE = (remote_fetches, missing_alt, broken_links, leftovers)

@@ -9,10 +9,10 @@ import chapter_rules
 import jupytext
 import lock
 import nbformat
+import output_rules
 import pairs
 import pytest
 import run_notebooks
-import set_url
 from pairs import ROOT
 
 CHAPTER = """---
@@ -42,6 +42,8 @@ def tree(tmp_path):
     (tmp_path / "vlm_lib" / "small.py").write_text("VALUE = 1\n")
     (tmp_path / "vlm_lib" / "other.py").write_text("VALUE = 2\n")
     (tmp_path / "notebooks" / "61_small.md").write_text(CHAPTER)
+    (tmp_path / "book" / "_template").mkdir(parents=True)
+    (tmp_path / "book" / "_template" / "install_cell.py").write_text("from vlm_lib import install\n")
     return tmp_path
 
 
@@ -132,6 +134,7 @@ def test_the_text_half_stands_as_jupyter_would_save_it(path):
     ("check", "change"),
     [
         ("missing_sections", lambda text: text),
+        ("wide_code", lambda text: text + f"\n```{{code-cell}} ipython3\n# {'x' * 83}\n```\n"),
         ("long_cells", lambda text: text.replace("print(", "x = 1\n" * 31 + "print(")),
         ("hot_links", lambda text: text + "\n![a picture](https://example.org/a.png)\n"),
         ("hot_links", lambda text: text + '\n<img src="https://example.org/a.png">\n'),
@@ -143,45 +146,39 @@ def test_each_rule_of_a_chapter_can_be_broken(chapter, check, change):
     assert getattr(chapter_rules, check)(chapter) != []
 
 
+def test_a_chapter_of_the_first_edition_is_not_asked_for_the_new_sections(chapter):
+    sections = [title for title in chapter_rules.SKELETON if title not in ("See it work", "The notes, answered")]
+    body = CHAPTER + "".join(f"\n## {title}: more\n" for title in sections)
+    chapter.write_text(body)
+    assert len(chapter_rules.missing_sections(chapter)) == 2
+    chapter.write_text(body.replace("kernelspec:", "vlm:\n  edition: 1\nkernelspec:"))
+    assert chapter_rules.missing_sections(chapter) == []
+    chapter.write_text(body.replace("## Parity: more", "## Unity: more"))
+    assert any("'Parity'" in found for found in chapter_rules.missing_sections(chapter))
+
+
 def test_rules_of_a_chapter_pass_where_nothing_is_wrong(chapter):
-    for check in (chapter_rules.long_cells, chapter_rules.hot_links, chapter_rules.silent_code):
+    for check in (
+        chapter_rules.long_cells,
+        chapter_rules.hot_links,
+        chapter_rules.silent_code,
+        chapter_rules.wide_code,
+        output_rules.bad_outputs,
+        output_rules.wide_prints,
+        output_rules.plots_without_alt,
+        output_rules.far_from_a_picture,
+    ):
         assert check(chapter) == []
-    assert chapter_rules.bad_outputs(chapter) == []
-
-
-def test_stored_errors_and_warnings_are_found(chapter):
-    path = chapter.with_suffix(".ipynb")
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", name="stderr", text="a warning")]
-    run_notebooks.save(notebook, path)
-    assert chapter_rules.bad_outputs(chapter) == ["61_small.ipynb, cell 1: stored stderr output"]
 
 
 def test_first_cell_is_compared_with_the_template(chapter):
     assert chapter_rules.wrong_first_cell(chapter)
-
-
-def test_set_url_rewrites_every_derived_address(tmp_path):
-    (tmp_path / "_config.yml").write_text("repository:\n  url: https://github.com/ORG/REPO\n")
-    (tmp_path / "notebooks").mkdir()
-    page = tmp_path / "notebooks" / "61_small.md"
-    page.write_text(
-        "git+https://github.com/ORG/REPO https://colab.research.google.com/github/ORG/REPO/blob/main/x.ipynb "
-        "https://github.com/ORG/REPO-other"
+    chapter.write_text(
+        CHAPTER.replace(
+            "```{code-cell}", "```{code-cell} ipython3\nfrom vlm_lib import install\n```\n\n```{code-cell}"
+        )
     )
-    changed = set_url.set_url("https://github.com/some-one/vlm.book", tmp_path)
-    assert changed == [tmp_path / "_config.yml", page]
-    assert set_url.current(tmp_path) == "https://github.com/some-one/vlm.book"
-    assert page.read_text() == (
-        "git+https://github.com/some-one/vlm.book "
-        "https://colab.research.google.com/github/some-one/vlm.book/blob/main/x.ipynb https://github.com/ORG/REPO-other"
-    )
-
-
-@pytest.mark.parametrize("url", ["", "github.com/a/b", "https://github.com/a", "https://example.org/a/b"])
-def test_set_url_refuses_what_is_no_repository(url):
-    with pytest.raises(SystemExit, match="expected an address"):
-        set_url.slug(url)
+    assert chapter_rules.wrong_first_cell(chapter) == []
 
 
 def test_requirements_are_what_make_lock_writes():

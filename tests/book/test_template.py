@@ -1,4 +1,7 @@
-"""The chapter template through the life of a chapter, in a copy of the tree: started, executed, checked, built."""
+"""The chapter template through the life of a chapter: entered in the ledger, started, executed, checked, built.
+
+All of it in a copy of the tree that holds no other chapter, and a table of contents of two pages.
+"""
 
 import shutil
 import subprocess
@@ -10,51 +13,74 @@ import new_chapter
 import page_rules
 import pytest
 import run_notebooks
-import set_url
 import yaml
 from pairs import ROOT
 
-from vlm_lib.claims import load_records
+from vlm_lib.claims import load_parts, load_records
 
-NAME = "61_template"
-ITEM = {
-    "id": "C99",
-    "kind": "claim",
-    "part": "After the notes",
-    "system": "Template",
-    "chapter": NAME,
-    "text": "A template is a chapter.",
-}
+NAME, QUESTION_NAME = "65_template", "66_question"
+TOC = """format: jb-book
+root: book/scoreboard
+parts:
+  - caption: What was found
+    chapters:
+      - file: book/references
+"""
+
+
+CHAPTERS = "".join(f"  - {{name: {name}, title: A template}}\n" for name in (NAME, QUESTION_NAME, "67_empty"))
+ITEMS = """  - id: C99
+    kind: claim
+    system: Template
+    chapter: 65_template
+    text: A template is a chapter.
+  - id: Q99
+    kind: question
+    system: Template
+    chapter: 66_question
+    text: "Is a template a chapter?"
+"""
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A copy of what the book is built from, with one more item in the ledger."""
     root = tmp_path_factory.mktemp("tree")
-    for name in ("_config.yml", "_toc.yml", "jupytext.toml"):
+    for name in ("_config.yml", "jupytext.toml"):
         shutil.copy(ROOT / name, root)
-    for name in ("book", "notebooks", "vlm_lib"):
+    for name in ("book", "vlm_lib"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    with (root / "book" / "ledger.yml").open("a") as ledger:
-        ledger.write(yaml.safe_dump([ITEM], sort_keys=False))
+    (root / "notebooks").mkdir()
+    (root / "_toc.yml").write_text(TOC)
+    ledger = root / "book" / "ledger.yml"
+    ledger.write_text(ledger.read_text().replace("\n\nitems:\n", f"\n{CHAPTERS}\nitems:\n") + ITEMS)
     return root
 
 
 @pytest.fixture(scope="module")
 def chapter(tree):
     """The new chapter, executed."""
-    path = new_chapter.create(NAME, "A template", tree)
+    path = new_chapter.create(NAME, tree)
     assert run_notebooks.update(path, force=False, root=tree).startswith("executed")
     return path
 
 
 def test_keeps_the_rules_of_a_chapter(chapter, tree):
+    assert chapter_rules.edition(chapter) == 2
     assert chapter_rules.violations(chapter, tree) == []
 
 
 def test_leaves_a_record_for_the_ledger(chapter):
     records = load_records([chapter.with_suffix(".ipynb")])
-    assert [(record["id"], record["chapter"], len(record["seeds"])) for record in records] == [("C99", NAME, 3)]
+    assert [(record["id"], record["chapter"], len(record["seeds"])) for record in records] == [("C99", NAME, 5)]
+
+
+def test_a_chapter_of_questions_starts_with_an_answer(tree, tmp_path):
+    items = new_chapter.items_of(QUESTION_NAME, tree)
+    path = tmp_path / f"{QUESTION_NAME}.md"
+    path.write_text(new_chapter.fill(QUESTION_NAME, "Questions", items, tree))
+    run_notebooks.update(path, force=True, root=tree)
+    records = load_records([path.with_suffix(".ipynb")])
+    assert [(record["id"], record["verdict"]) for record in records] == [("Q99", "answered")]
 
 
 def test_is_not_executed_again_without_a_change(chapter, tree):
@@ -69,33 +95,30 @@ def test_builds_without_a_warning_and_keeps_the_rules_of_a_page(chapter, tree):
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     html = tree / "_build" / "html"
     assert (html / "notebooks" / f"{NAME}.html").exists()
-    for check in (
-        page_rules.missing_alt,
-        page_rules.broken_links,
-        page_rules.remote_fetches,
-        page_rules.leftovers,
-    ):
+    for check in page_rules.EVERY_PAGE:
         assert check(html) == []
-    assert page_rules.missing_colab(html, set_url.slug(set_url.current(tree))) == []
-    assert NAME in page_rules.soup(html / "book" / "scoreboard.html").get_text()
+    assert "A template is a chapter." in page_rules.soup(html / "book" / "scoreboard.html").get_text()
 
 
 def test_refuses_to_overwrite_a_chapter(chapter, tree):
     with pytest.raises(SystemExit, match="is there already"):
-        new_chapter.create(NAME, "A template", tree)
+        new_chapter.create(NAME, tree)
 
 
-@pytest.mark.parametrize(("name", "message"), [("flamingo", "expected two digits"), ("69_nothing", "has no item")])
-def test_refuses_a_name_that_leads_nowhere(tree, name, message):
+@pytest.mark.parametrize(
+    ("name", "message"), [("69_nothing", "has no chapter '69_nothing'"), ("67_empty", "has no item for 67_empty")]
+)
+def test_refuses_a_chapter_that_the_ledger_does_not_know(tree, name, message):
     with pytest.raises(SystemExit, match=message):
-        new_chapter.create(name, "Title", tree)
+        new_chapter.create(name, tree)
 
 
 def test_toc_gains_a_part_in_its_place_and_keeps_chapters_in_order():
     toc = "parts:\n  - caption: Foundations\n    chapters:\n      - file: notebooks/01_worlds\n"
     toc += "  - caption: What was found\n    chapters:\n      - file: book/scoreboard\n"
+    captions = [part.title for part in load_parts(ROOT / "book" / "ledger.yml")]
     for name in ("35_coca", "02_contrastive", "34_flamingo"):
-        toc = new_chapter.add_to_toc(name, toc)
+        toc = new_chapter.add_to_toc(name, toc, captions)
     parts = {
         part["caption"]: [entry["file"] for entry in part["chapters"]] for part in yaml.safe_load(toc)["parts"]
     }

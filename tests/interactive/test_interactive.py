@@ -84,6 +84,34 @@ def test_static_quiz_gives_every_answer_in_a_folded_part():
     assert static.count("Because <code>phi</code> counts.") == static.count("It does not &lt; so.") == 3
 
 
+def shown_options(questions):
+    """The options of each question in the order of the page, from the figure's data; True where one is right."""
+    data = re.search(r'class="vlm-config">(.*?)</script>', quiz(questions).html, flags=re.DOTALL)[1]
+    return [
+        [(option["text"], option["correct"]) for option in q["options"]] for q in json.loads(data)["questions"]
+    ]
+
+
+def many_questions(first):
+    """Questions whose right option stands first in the source, or last."""
+    options = [Option("right", True, "Yes."), Option("wrong", False, "No."), Option("also wrong", False, "No.")]
+    return [Question(f"Question {n}?", options if first else options[::-1]) for n in range(60)]
+
+
+def test_right_answers_stand_in_no_fixed_place():
+    quizzes = [many_questions(True)[n : n + 3] for n in range(0, 60, 3)]
+    places = [
+        [right.index(True) for right in ([c for _, c in q] for q in shown_options(quiz))] for quiz in quizzes
+    ]
+    assert all(len(set(of_a_quiz)) > 1 for of_a_quiz in places)
+    counts = [sum(of_a_quiz.count(place) for of_a_quiz in places) for place in range(3)]
+    assert min(counts) > 10
+
+
+def test_the_order_of_options_depends_on_their_texts_alone():
+    assert shown_options(many_questions(True)[:4]) == shown_options(many_questions(False)[:4])
+
+
 @pytest.mark.parametrize("sequence", ["", "  ", "a dog sits", "<image> " + "a " * 24])
 def test_explorer_refuses_a_start_that_shows_nothing(sequence):
     with pytest.raises(ValueError, match="sequence is"):

@@ -1,7 +1,9 @@
 """Multiple-choice questions with feedback for every option, without a kernel. Chapters: every one."""
 
+import hashlib
+import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 
 from vlm_lib.figures.html import inline_code
@@ -45,19 +47,35 @@ class Question:
 def quiz(questions: Sequence[Question]) -> Html:
     """Three to five questions; the answer to each stands in a folded part where scripts are off.
 
-    Raises `ValueError` for another number of questions, or two alike.
+    Options are shown in an order that depends on their texts alone, so that it makes no difference where a right
+    one stands in the source. Raises `ValueError` for another number of questions, or two alike.
     """
     texts = [question.text for question in questions]
     if not 3 <= len(texts) <= 5:
         raise ValueError(f"questions has {len(texts)} entries, expected 3 to 5")
     if len(set(texts)) < len(texts):
         raise ValueError(f"questions are {texts}, expected them to differ")
+    questions = _shuffled(questions)
     return figure(
         "quiz",
         config={"questions": [asdict(question) for question in questions]},
         static=f"<ol>{''.join(map(_static, questions))}</ol>",
         alt=f"Quiz of {len(texts)} questions",
     )
+
+
+def _shuffled(questions: Sequence[Question]) -> list[Question]:
+    """The questions with their options in the order of a hash, and the right ones not all in one place."""
+
+    def order(salt: int, question: Question) -> list[Option]:
+        texts = f"{salt} {question.text} "
+        return sorted(question.options, key=lambda o: hashlib.sha256((texts + o.text).encode()).digest())
+
+    def places(shuffled: Sequence[Question]) -> set[int]:
+        return {[option.correct for option in question.options].index(True) for question in shuffled}
+
+    orders = ([replace(q, options=order(salt, q)) for q in questions] for salt in itertools.count())
+    return next(shuffled for shuffled in orders if len(places(shuffled)) > 1)
 
 
 def _static(question: Question) -> str:
