@@ -13,7 +13,7 @@ from vlm_lib.attention import (
     last_image_attention,
     masked_attention,
 )
-from vlm_lib.attention.masks import all_previous_images_mask, image_index
+from vlm_lib.attention.masks import all_previous_images_mask, image_index, last_image_mask
 from vlm_lib.kernels import segments
 
 IMPLS = ["dense", "segments", "auto"]
@@ -104,6 +104,19 @@ def test_one_image_and_one_token_gives_its_value_wherever_it_is_seen(impl):
     out = last(q, k, v, is_image, impl)
     assert torch.equal(out[0, :, 1], v[0, :, 0, 0])
     assert torch.equal(out[0, :, 2], v[0, :, 0, 0])
+
+
+@impls
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+@pytest.mark.parametrize("seq", [1, 4])
+def test_every_integer_dtype_of_phi_reads_the_image_that_int64_reads(impl, dtype, seq):
+    """One position with several images is the step of generation: there a byte would be taken for a mask."""
+    phi = torch.tensor([[3, 3, 3, 3], [1, 2, 3, 3], [0, 0, 0, 2]])[:, -seq:]
+    q, k, v = (t.detach() for t in tensors(torch.zeros(3, seq, dtype=torch.bool), 3, 2))
+    expected = last_image_attention(q, k, v, phi, impl=impl)
+    assert torch.equal(last_image_attention(q, k, v, phi.to(dtype), impl=impl), expected)
+    for mask in (last_image_mask, all_previous_images_mask):
+        assert torch.equal(mask(phi.to(dtype), 3, 2), mask(phi, 3, 2))
 
 
 @impls

@@ -287,6 +287,17 @@ def test_flamingo_refuses_to_generate_nothing(model, value):
         model.generate(text("3 < 5"), features(1, 1), max_new_tokens=value)
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_flamingo_refuses_more_words_than_the_language_model_has_positions_for(model, use_cache):
+    """64 positions: of 62 + 3 tokens the last is never read, so they fit; one more does not."""
+    ids, images = text("< " + "3 " * 61), features(1, 1)
+    assert model.generate(ids, images, max_new_tokens=3, use_cache=use_cache).shape == (1, 65)
+    with refuses("max_new_tokens", "65 tokens", "64 positions"):
+        model.generate(ids, images, max_new_tokens=4, use_cache=use_cache)
+    with refuses("input_ids", "65 tokens", "64 positions"):
+        model(text("< " + "3 " * 64), images)
+
+
 @pytest.mark.parametrize(
     ("images", "words"),
     [

@@ -1,12 +1,13 @@
 """The whole model: what it is at the start, what trains, what a token can know, and cached generation."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from helpers.small_flamingo import FAMILIES, IMAGE, PATCHES, Tower, features, flamingo, language_model, text
 
-from vlm_lib.models.flamingo import decoder_layers
+from vlm_lib.models.frozen_lm import decoder_layers
 from vlm_lib.models.image_order import ImageOrder, sinusoidal
 
 families = pytest.mark.parametrize("family", FAMILIES)
@@ -90,7 +91,36 @@ def test_the_language_model_itself_stays_unchanged(family):
     with pytest.raises(ValueError, match="only 1 images"):
         first(ids, images[:, :1])
     assert torch.equal(lm(ids).logits, alone)
-    assert not any(layer._forward_pre_hooks for layer in decoder_layers(lm))
+
+
+def test_four_threads_that_share_a_model_get_what_one_thread_gets():
+    """Each call has its own texts and images; the LM alone and a second model on it take part."""
+    lm = language_model("gpt2").eval()
+    models = [flamingo(lm, gates=1.0), flamingo(lm, gates=0.5, every=2)]
+    inputs = [(text("3 < 5 6 < 7 8", "< 4 5 6 7 8 9"), features(2, 2)) for _ in range(20)]
+    calls = [lambda ids=ids, images=images, m=m: m(ids, images) for ids, images in inputs for m in models]
+    calls += [lambda ids=ids: lm(ids).logits for ids, _ in inputs]
+    with torch.no_grad():
+        expected = [call() for call in calls]
+
+    def run(call):
+        with torch.no_grad():  # grad mode, like the reading of images, belongs to the thread
+            return call()
+
+    assert len(calls) == 60
+    with ThreadPoolExecutor(4) as pool:
+        for got, wanted in zip(pool.map(run, calls), expected, strict=True):
+            torch.testing.assert_close(got, wanted, rtol=0, atol=1e-6)
+
+
+def test_a_call_inside_another_does_not_disturb_it():
+    """While one model reads, a hook on the LM's last layer calls the other: both come out as if alone."""
+    lm, ids, images = language_model("gpt2").eval(), text(*TEXT), features(2, 2)
+    outer, inner = flamingo(lm, gates=1.0), flamingo(language_model("gpt2"), gates=0.7)
+    expected, alone, seen = outer(ids, images), inner(ids, images), []
+    decoder_layers(lm)[0].register_forward_hook(lambda *_: seen.append(inner(ids, images)))
+    assert torch.equal(outer(ids, images), expected)
+    assert torch.equal(seen[0], alone)
 
 
 def test_a_copy_of_the_model_reads_images_with_its_own_blocks():
@@ -124,6 +154,32 @@ def test_encoding_images_is_the_tower_image_by_image_without_gradient():
     assert not encoded.requires_grad
     for b in range(2):
         torch.testing.assert_close(encoded[b], model.vision(pixels[b]), rtol=0, atol=1e-6)
+
+
+# ---- precision
+
+
+@families
+def test_a_language_model_in_bfloat16_starts_as_itself_and_follows_float32(family):
+    lm, ids, images = language_model(family).eval(), text(*TEXT), features(2, 2)
+    model = flamingo(lm, gates=1.0)
+    expected, written = model(ids, images), model.generate(ids, images, max_new_tokens=3)
+    lm.bfloat16()
+    alone = lm(ids).logits
+    out = model(ids, images)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), expected, rtol=0, atol=0.15)
+    assert model.generate(ids, images, max_new_tokens=3).shape == written.shape
+    assert torch.equal(flamingo(lm)(ids, images), alone)
+    model(ids, images).float().sum().backward()
+    assert all(p.grad.isfinite().all() for p in model.trained_parameters().values())
+
+
+def test_the_whole_model_in_bfloat16_takes_float32_images():
+    model = flamingo(language_model("gpt2"), gates=1.0).bfloat16()
+    encoded = model.encode_images(torch.randn(2, 2, 3, 8, 8))
+    assert encoded.dtype == torch.bfloat16
+    assert model(text(*TEXT), encoded.float()).isfinite().all()
 
 
 # ---- which layers read

@@ -18,8 +18,9 @@ class MaskedCrossAttention(nn.Module):
 
     x [batch seq dim], media [batch images tokens media_dim], phi [batch seq] -> [batch seq dim], without
     residual. The query is layer-normalised; media come normalised from the resampler. No biases.
-    Raises `ValueError` as `last_image_attention` does. Source: Flamingo, section 2.1.2 and appendix A.1.1
-    (arXiv 2204.14198). Chapter: 34_flamingo.
+    Raises `ValueError` for an unknown `attend`, wrong shapes, values that are not finite, or a phi that decreases
+    or exceeds the number of images. Source: Flamingo, sections 2.2 and 2.3 (arXiv 2204.14198v2).
+    Chapter: 34_flamingo.
     """
 
     def __init__(
@@ -42,7 +43,11 @@ class MaskedCrossAttention(nn.Module):
         self.to_out = nn.Linear(inner, dim, bias=False)
 
     def key_value(self, media: Float[Tensor, "batch images tokens media_dim"]) -> KeyValue:
-        """Project the images once; the result serves every later token of a generated text."""
+        """Project the images once; the result serves every later token of a generated text.
+
+        Returns keys and values, [batch heads images tokens head_dim] each. Raises `ValueError` for another shape
+        or media that are not finite.
+        """
         require_shape("media", media, batch=None, images=None, tokens=None, media_dim=self.media_dim)
         require_finite("media", media)
         # split before heads are told apart: backward then joins the two gradients with one copy, not two
@@ -76,7 +81,7 @@ class MaskedCrossAttention(nn.Module):
 
 def feed_forward(dim: int, mult: int = 4) -> nn.Sequential:
     """LayerNorm, widen, GELU, narrow; no biases in the linear maps. (The paper squares a ReLU; the public
-    implementations, and so the weights one can load, use GELU.)"""
+    implementations, and so the weights one can load, use GELU.) [... dim] -> [... dim]."""
     return nn.Sequential(
         nn.LayerNorm(dim),
         nn.Linear(dim, mult * dim, bias=False),
@@ -88,8 +93,8 @@ def feed_forward(dim: int, mult: int = 4) -> nn.Sequential:
 class GatedCrossAttentionBlock(nn.Module):
     """y = x + tanh(a) XAttn(x, media); y + tanh(b) FFW(y). Both gates start at 0: the block starts as identity.
 
-    Shapes and errors as `MaskedCrossAttention`. `gated=False` drops both tanh factors (the ablation).
-    Source: Flamingo, section 2.1.2 and figure 4 (arXiv 2204.14198). Chapter: 34_flamingo.
+    Shapes and errors as `MaskedCrossAttention`. `gated=False` drops both tanh factors (table 3, row (iii)).
+    Source: Flamingo, section 2.2 and figure 4 (arXiv 2204.14198v2). Chapter: 34_flamingo.
     """
 
     def __init__(

@@ -24,7 +24,8 @@ def masked_attention(
 ) -> Float[Tensor, "batch heads seq dim"]:
     """Attention over all visual tokens under a boolean mask; a row without any permitted token is exactly 0.
 
-    The plain reference with which faster implementations are compared. Chapter: 03_attention.
+    The plain reference with which faster implementations are compared. Raises `ValueError` unless the mask has a
+    row for each position of q and a column for each visual token of k. Chapter: 03_attention.
     """
     require_shape("mask", mask, batch=q.shape[0], seq=q.shape[2], columns=k.shape[2] * k.shape[3])
     sees_something = mask.any(dim=-1)
@@ -105,7 +106,7 @@ def last_image_attention(
     or one new token; else it is "varlen" where that can run, "dense" elsewhere and under `torch.compile`.
     Raises `ValueError` for wrong shapes, a phi that decreases or exceeds the number of images, an empty batch,
     values that are not finite, an unknown `impl`, or one that cannot run on this device and dtype.
-    Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Chapter: 34_flamingo.
+    Source: Flamingo, section 2.3 (arXiv 2204.14198v2). Chapter: 34_flamingo.
     """
     batch, heads, seq, dim = q.shape if q.ndim == 4 else (None,) * 4
     require_shape("q", q, batch=None, heads=None, seq=None, dim=None)
@@ -113,6 +114,7 @@ def last_image_attention(
     require_shape("v", v, batch=batch, heads=heads, images=k.shape[2], tokens=k.shape[3], dim=dim)
     require_shape("phi", phi, batch=batch, seq=seq)
     require_phi(phi, k.shape[2])
+    phi = phi.long()  # a byte as an index would be taken for a mask
     for name, tensor in (("q", q), ("k", k), ("v", v)):
         if tensor.dtype != q.dtype:
             raise ValueError(f"{name} has dtype {tensor.dtype}, expected that of q, {q.dtype}")

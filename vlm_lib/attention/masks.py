@@ -13,7 +13,7 @@ from vlm_lib.checks import require_phi, require_shape
 def image_index(is_image: Bool[Tensor, "batch seq"]) -> Int[Tensor, "batch seq"]:
     """phi: how many images stand at or before each position; 0 while there is none yet.
 
-    The position of an image tag counts its own image. Source: Flamingo, section 2.1.3 (arXiv 2204.14198).
+    The position of an image tag counts its own image. Source: Flamingo, section 2.3 (arXiv 2204.14198v2).
     Raises `ValueError` if `is_image` is not a boolean [batch seq] tensor. Chapter: 34_flamingo.
     """
     require_shape("is_image", is_image, batch=None, seq=None)
@@ -23,7 +23,10 @@ def image_index(is_image: Bool[Tensor, "batch seq"]) -> Int[Tensor, "batch seq"]
 
 
 def causal_mask(seq: int, device: torch.device | str | None = None) -> Bool[Tensor, "seq seq"]:
-    """Each position sees itself and all positions before it. Chapter: 03_attention."""
+    """Each position sees itself and all positions before it. Raises: ValueError for seq < 1.
+
+    Chapter: 03_attention.
+    """
     if seq < 1:
         raise ValueError(f"seq is {seq}, expected at least 1")
     return torch.ones(seq, seq, dtype=torch.bool, device=device).tril()
@@ -33,7 +36,7 @@ def prefix_lm_mask(prefix_len: Int[Tensor, " batch"], seq: int) -> Bool[Tensor, 
     """Causal, except that the first `prefix_len` positions of each example also see one another both ways.
 
     Source: SimVLM, section 3.1 (arXiv 2108.10904). Raises `ValueError` if a prefix is negative or longer than
-    the sequence. Chapters: 03_attention, 12_simvlm.
+    the sequence. Chapter: 03_attention.
     """
     require_shape("prefix_len", prefix_len, batch=None)
     if prefix_len.is_floating_point() or prefix_len.dtype == torch.bool:
@@ -53,12 +56,12 @@ def last_image_mask(
 ) -> Bool[Tensor, "batch seq images*tokens"]:
     """Each text position sees the visual tokens of image number phi and of no other; none where phi is 0.
 
-    Source: Flamingo, section 2.1.3 (arXiv 2204.14198). Raises `ValueError` if phi decreases or exceeds
+    Source: Flamingo, section 2.3 (arXiv 2204.14198v2). Raises `ValueError` if phi decreases or exceeds
     `num_images`. Chapter: 34_flamingo.
     """
     require_shape("phi", phi, batch=None, seq=None)
     require_phi(phi, num_images)
-    return phi[:, :, None] == _image_of_column(num_images, tokens_per_image, phi.device)
+    return phi.long()[:, :, None] == _image_of_column(num_images, tokens_per_image, phi.device)
 
 
 def all_previous_images_mask(
@@ -66,8 +69,9 @@ def all_previous_images_mask(
 ) -> Bool[Tensor, "batch seq images*tokens"]:
     """Each text position sees the visual tokens of every image that stands before it: numbers 1 to phi.
 
-    The alternative that Flamingo's ablation tests against `last_image_mask`; errors and chapter as there.
+    The alternative of Flamingo's ablation, table 10, row (ii) (arXiv 2204.14198v2); errors and chapter as for
+    `last_image_mask`.
     """
     require_shape("phi", phi, batch=None, seq=None)
     require_phi(phi, num_images)
-    return phi[:, :, None] >= _image_of_column(num_images, tokens_per_image, phi.device)
+    return phi.long()[:, :, None] >= _image_of_column(num_images, tokens_per_image, phi.device)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from vlm_lib.figures.boxes import DATA, TRAINED, arrow, box
+from vlm_lib.figures.boxes import DATA, IMAGE, TEXT, arrow, box
 from vlm_lib.figures.style import BLUE, INK
 
 OWN, CELL = BLUE, 0.92
@@ -28,8 +28,8 @@ def clip(similarity, images: Sequence[str], texts: Sequence[str]) -> Figure:
     axes.set(xlim=(0, 7.6), ylim=(0, 2.5 + CELL * n), aspect="equal")
     axes.axis("off")
     left, top = 3.9, CELL * n + 0.2
-    box(axes, left, top + 1.0, CELL * n, 0.5, "text encoder", TRAINED)
-    box(axes, 1.9, top - CELL * n, 0.95, CELL * n, "image\nencoder", TRAINED)
+    box(axes, left, top + 1.0, CELL * n, 0.5, "text encoder", TEXT, "trained")
+    box(axes, 1.9, top - CELL * n, 0.95, CELL * n, "image\nencoder", IMAGE, "trained")
     shades = plt.get_cmap("Blues")
     for i in range(n):
         x, y = left + CELL * i, top - CELL * (i + 1)

@@ -6,6 +6,7 @@ Chapters: every one.
 """
 
 from vlm_lib.interactive.figure import Html, figure
+from vlm_lib.interactive.flamingo_page import flamingo_page
 from vlm_lib.interactive.mask_explorer import mask_explorer
 from vlm_lib.interactive.phi_explorer import phi_explorer
 from vlm_lib.interactive.phi_lab import PhiLab, phi_lab
@@ -18,6 +19,7 @@ __all__ = [
     "PhiLab",
     "Question",
     "figure",
+    "flamingo_page",
     "mask_explorer",
     "phi_explorer",
     "phi_lab",

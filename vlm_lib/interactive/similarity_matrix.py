@@ -5,20 +5,18 @@ on random matrices and scales. The live part is the static table with controls, 
 once. Chapter: 02_contrastive.
 """
 
-import base64
 import math
 from collections.abc import Sequence
 from html import escape
-from io import BytesIO
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
-from PIL import Image
 from torch import Tensor
 
 from vlm_lib.checks import require_finite, require_shape
 from vlm_lib.interactive.figure import Html, figure
+from vlm_lib.interactive.pictures import data_uri
 
 FEWEST, MOST = 2, 8
 LOWEST_SCALE, HIGHEST_SCALE = 1.0, 100.0  # CLIP clips its logit_scale at 100
@@ -113,12 +111,9 @@ def _pictures(thumbnails: Tensor, labels: Sequence[str]) -> list[str]:
     if thumbnails.dtype != torch.uint8:
         raise ValueError(f"thumbnails has dtype {thumbnails.dtype}, expected torch.uint8")
     shown = []
-    for pixels, label in zip(thumbnails.cpu(), labels, strict=True):
-        picture = Image.fromarray(pixels.permute(1, 2, 0).numpy())
-        picture.thumbnail((THUMBNAIL, THUMBNAIL))
-        picture.quantize(64).save(buffer := BytesIO(), format="png", optimize=True)
-        data, name = base64.b64encode(buffer.getvalue()).decode(), escape(label)
-        shown.append(f'<img alt="{name}" title="{name}" src="data:image/png;base64,{data}">')
+    for pixels, label in zip(thumbnails, labels, strict=True):
+        name = escape(label)
+        shown.append(f'<img alt="{name}" title="{name}" src="{data_uri(pixels, THUMBNAIL)}">')
     return shown
 
 

@@ -1,10 +1,10 @@
 """Flamingo: gated cross-attention blocks between the layers of a frozen language model.
 
-Source: Alayrac et al. 2022 (arXiv 2204.14198). Chapter: 34_flamingo.
+Source: Alayrac et al. 2022; sections are those of arXiv 2204.14198v2. Chapter: 34_flamingo.
 """
 
 import functools
-import inspect
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -13,23 +13,11 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from vlm_lib.attention import GatedCrossAttentionBlock, PerceiverResampler
+from vlm_lib.attention.cross import KeyValue
 from vlm_lib.attention.masks import image_index
 from vlm_lib.checks import check_at_least, require_finite, require_shape
+from vlm_lib.models.frozen_lm import before_layers, cache_argument, decoder_layers, open_layers, require_positions
 from vlm_lib.models.image_order import ImageOrder
-
-
-def decoder_layers(lm: PreTrainedModel) -> nn.ModuleList:
-    """The stack of layers of a GPT-2-like or Llama-like causal LM."""
-    body = lm.base_model
-    for name in ("h", "layers"):
-        if hasattr(body, name):
-            return getattr(body, name)
-    raise ValueError(f"lm is a {type(lm).__name__} whose layers stand under neither 'h' nor 'layers'")
-
-
-def cache_argument(lm: PreTrainedModel) -> str:
-    """The name under which `lm` takes its cache: transformers 5 renamed "past_key_values" to "cache"."""
-    return "cache" if "cache" in inspect.signature(lm.forward).parameters else "past_key_values"
 
 
 class Flamingo(nn.Module):
@@ -38,9 +26,12 @@ class Flamingo(nn.Module):
     `vision` maps pixels [n channels height width] to tokens [n tokens media_dim]; it and `lm` are frozen, stay in
     evaluation mode and are not copied. Trained are the resampler and the blocks: `trained_parameters()`.
     `attend`, `gated` and `image_order` select the ablations of the chapter; the defaults are the paper's model.
-    Raises `ValueError` for an LM without known layers or an image token that it does not have, and in use as
-    `last_image_attention` does: in particular where a text holds more image tags than images.
-    Source: Flamingo, section 2 (arXiv 2204.14198). Chapter: 34_flamingo.
+    A call shares nothing with another one, so threads may share a model. An LM or a tower in half precision stays
+    so; the new parts compute in their own precision and hand the LM what it expects.
+    Raises `ValueError` for an LM without known layers or an image token that it does not have, and in use for a
+    text longer than the LM's positions, or as `last_image_attention` does: in particular where a text holds more
+    image tags than images.
+    Source: section 2 (arXiv 2204.14198v2). Chapter: 34_flamingo.
     """
 
     def __init__(
@@ -63,7 +54,7 @@ class Flamingo(nn.Module):
     ):
         super().__init__()
         check_at_least("every", every, 1)
-        read_before = decoder_layers(lm)[::every]
+        open_layers(lm)
         if not 0 <= image_token_id < lm.config.vocab_size:
             raise ValueError(
                 f"image_token_id is {image_token_id}, expected a token of the LM: 0 .. {lm.config.vocab_size - 1}"
@@ -78,7 +69,7 @@ class Flamingo(nn.Module):
         self.image_order = ImageOrder(image_order, media_dim, max_images)
         self.blocks = nn.ModuleList(
             GatedCrossAttentionBlock(dim, media_dim, heads, head_dim, ff_mult, attend=attend, gated=gated)
-            for _ in read_before
+            for _ in decoder_layers(lm)[::every]
         )
 
     def train(self, mode: bool = True) -> "Flamingo":
@@ -96,16 +87,20 @@ class Flamingo(nn.Module):
     def encode_images(
         self, images: Float[Tensor, "batch images channels height width"]
     ) -> Float[Tensor, "batch images tokens media_dim"]:
-        """The frozen tower's features. They can be computed once and passed as `features`."""
+        """The frozen tower's features. They can be computed once and passed as `features`.
+
+        Raises `ValueError` for another number of axes, an empty batch, or pixels that are not finite.
+        """
         require_shape("images", images, batch=None, images=None, channels=None, height=None, width=None)
         require_finite("images", images)
-        return self.vision(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        dtype = next((p.dtype for p in self.vision.parameters()), images.dtype)
+        return self.vision(images.flatten(0, 1).to(dtype)).unflatten(0, images.shape[:2])
 
     def media(
         self, features: Float[Tensor, "batch images tokens media_dim"]
     ) -> Float[Tensor, "batch images latents media_dim"]:
         """What the blocks attend to: resampled features, with image numbers where an ablation asks for them."""
-        return self.image_order(self.resampler(features))
+        return self.image_order(self.resampler(features.to(self.resampler.latents.dtype)))
 
     def forward(
         self,
@@ -115,38 +110,30 @@ class Flamingo(nn.Module):
     ) -> Float[Tensor, "batch seq vocab"]:
         """Next-token logits at every position of an interleaved text; `attention_mask` goes to the LM as it is."""
         self._check_inputs(input_ids, features)
+        require_positions(self.lm, input_ids.shape[1], "input_ids")
         phi = image_index(input_ids == self.image_token_id)
         key_values = self.key_values(features)
         return self.run_lm(key_values, phi, input_ids=input_ids, attention_mask=attention_mask).logits
 
-    def key_values(self, features: Float[Tensor, "batch images tokens media_dim"]) -> dict:
+    def key_values(self, features: Float[Tensor, "batch images tokens media_dim"]) -> dict[nn.Module, KeyValue]:
         """Every block's keys and values of the images; they serve all tokens of a text, generated ones too."""
         media = self.media(features)
         return {block: block.attention.key_value(media) for block in self.blocks}
 
-    def run_lm(self, key_values: dict, phi: Int[Tensor, "batch seq"], **lm_inputs):
-        """One pass of the LM while the blocks see the given images; returns the LM's own output object."""
-
-        def read_images(block, layer, args, kwargs):
-            hidden, *rest = args
-            return (block.attend_to(hidden, key_values[block], phi), *rest), kwargs
-
-        # hooks only for this pass: used by itself or in another Flamingo, the LM is the one it always was
+    def run_lm(self, key_values: Mapping[nn.Module, KeyValue], phi: Int[Tensor, "batch seq"], **lm_inputs):
+        """One pass of the LM in which each block acts before its layer; returns the LM's own output object."""
         layers = decoder_layers(self.lm)[:: self.every]
-        hooks = [
-            layer.register_forward_pre_hook(functools.partial(read_images, block), with_kwargs=True)
+        reading = {
+            layer: functools.partial(read_images, block, key_values[block], phi)
             for layer, block in zip(layers, self.blocks, strict=True)
-        ]
-        try:
+        }
+        with before_layers(reading):
             return self.lm(**lm_inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def _check_inputs(self, input_ids: Tensor, features: Tensor) -> None:
         require_shape("input_ids", input_ids, batch=None, seq=None)
         if input_ids.shape[1] == 0:
-            raise ValueError(f"input_ids has shape {list(input_ids.shape)}, expected at least one token a text")
+            raise ValueError(f"input_ids has shape {list(input_ids.shape)}, expected at least one token per text")
         shape = {"batch": len(input_ids), "images": None, "tokens": None, "media_dim": self.media_dim}
         require_shape("features", features, **shape)
 
@@ -163,10 +150,12 @@ class Flamingo(nn.Module):
         """Greedy continuation. An image tag is never generated, so new tokens see each text's last image.
 
         Prompts of a batch have equal length. After `eos_token_id` a text repeats it until all texts have ended.
-        `use_cache` keeps the LM's keys and values; the tokens are the same without.
+        `use_cache` keeps the LM's keys and values; the tokens are the same without. Raises `ValueError` for
+        wrong shapes, no new token, or more than the LM has positions for (the last one is never fed back).
         """
         self._check_inputs(input_ids, features)
         check_at_least("max_new_tokens", max_new_tokens, 1)
+        require_positions(self.lm, input_ids.shape[1] + max_new_tokens - 1, "max_new_tokens")
         key_values, unread = self.key_values(features), input_ids
         cache = {cache_argument(self.lm): DynamicCache()} if use_cache else {}
         ended = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
@@ -184,3 +173,8 @@ class Flamingo(nn.Module):
                 break
             unread = new[:, None] if use_cache else input_ids
         return input_ids
+
+
+def read_images(block: GatedCrossAttentionBlock, key_value: KeyValue, phi: Tensor, hidden: Tensor) -> Tensor:
+    """The text's stream after a block, in the precision in which it came: that of the LM, which may be lower."""
+    return block.attend_to(hidden.to(block.attention.to_q.weight.dtype), key_value, phi).to(hidden.dtype)
