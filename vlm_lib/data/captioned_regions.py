@@ -1,5 +1,8 @@
 """Scenes of two objects as VisualBERT reads them: four regions in random order, and captions as word ids.
 
+The objects stand on a diagonal, so that every caption says "above and left of" or "above and right of": which of
+the two, no other word tells.
+
 Chapter: 11_visualbert.
 """
 
@@ -11,12 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from vlm_lib.checks import check_at_least
 from vlm_lib.data import scenes as world
-from vlm_lib.data.attributes import CELLS, EMPTY, SHAPES, Scenes
+from vlm_lib.data.attributes import CELLS, EMPTY, SHAPES, Scenes, draw_attributes
 from vlm_lib.data.masked_words import NOT_ASKED, mask_words
 from vlm_lib.data.regions import Regions, crops, find_boxes, quarters, with_noise
 from vlm_lib.data.tokenizer import world_tokenizer
@@ -123,15 +127,25 @@ class CaptionedRegions:
 def captioned_regions(n: int, seed: int, *, noise: float = DETECTOR_NOISE) -> CaptionedRegions:
     """`n` scenes of two objects with their canonical captions; each cell's box, in random order, is a region.
 
-    Regions know their places (the quarter of the picture) and the words that name what is in them. Raises: as
-    `scenes.generate`.
+    Regions know their places (the quarter of the picture) and the words that name what is in them. noise: how far
+    every edge of a box is off, a standard deviation in pixels. Raises: ValueError for n < 1 or a bad seed.
     """
-    scenes = world.generate(n, seed, objects=2)
+    scenes = world.render(_on_a_diagonal(check_at_least("n", n, 1), seed), seed)
     order = torch.from_numpy(stream(seed, "order of regions").random((n, CELLS)).argsort(axis=1))[..., None]
     boxes = with_noise(find_boxes(scenes, seed), noise, seed).gather(1, order.expand(-1, -1, 4))
     input_ids = encode(world.captions(scenes))
     words = _aligned(scenes, input_ids).gather(1, order.expand(-1, -1, 3))
     return CaptionedRegions(scenes, boxes, replace(_look(scenes, boxes), words=words), input_ids)
+
+
+def _on_a_diagonal(n: int, seed: int) -> Int8[np.ndarray, "n 4 3"]:
+    """Attributes of two objects per scene, in the first and the last cell or in the two between."""
+    rng = stream(seed, "diagonals")
+    drawn = draw_attributes(n, rng, objects=(CELLS, CELLS), split="train")
+    first = rng.integers(2, size=n)  # above, on the left or on the right; the other object stands opposite
+    attributes, rows = np.full_like(drawn, EMPTY), np.arange(n)
+    attributes[rows, first], attributes[rows, 3 - first] = drawn[:, 0], drawn[:, 1]
+    return attributes
 
 
 def encode(captions: list[str], second: list[str] | None = None) -> Int[Tensor, "n seq"]:

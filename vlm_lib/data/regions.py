@@ -1,6 +1,6 @@
 """Regions of pictures, as a detector hands them over: boxes, and what is inside them.
 
-In `scenes` an object is what differs from the grey background, so its box can be had exactly: that is our detector.
+In `scenes` an object is what differs from the grey background, so its box is had exactly: that is our detector.
 How much a model depends on it is tested by boxes that are noisy, or wrong on purpose. Chapter: 11_visualbert.
 """
 
@@ -104,7 +104,7 @@ def elsewhere(boxes: Float[Tensor, "n regions 4"], seed: int) -> Float[Tensor, "
 def crops(
     images: UInt8[Tensor, "n 3 h w"], boxes: Float[Tensor, "n regions 4"]
 ) -> Float[Tensor, "n regions 4 crop crop"]:
-    """What is inside each box, scaled to 8x8 pixels: red, green, blue, and how far a pixel stands out; all -1 to 1.
+    """What is inside each box, scaled to 8x8 pixels: red, green, blue, how far a pixel stands out; all -1 to 1.
 
     So a crop shows colour and outline, and neither where the box was nor how large. Each pixel is the mean of 2x2
     bilinear samples, as in RoIAlign; an outline beside each box is what Mask R-CNN gives (arXiv 1703.06870).

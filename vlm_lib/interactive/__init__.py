@@ -8,6 +8,7 @@ Chapters: every one.
 from vlm_lib.interactive.figure import Html, figure
 from vlm_lib.interactive.flamingo_page import flamingo_page
 from vlm_lib.interactive.mask_explorer import mask_explorer
+from vlm_lib.interactive.masked_caption import masked_caption
 from vlm_lib.interactive.phi_explorer import phi_explorer
 from vlm_lib.interactive.phi_lab import PhiLab, phi_lab
 from vlm_lib.interactive.quiz import Option, Question, quiz
@@ -21,6 +22,7 @@ __all__ = [
     "figure",
     "flamingo_page",
     "mask_explorer",
+    "masked_caption",
     "phi_explorer",
     "phi_lab",
     "quiz",

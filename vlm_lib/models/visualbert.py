@@ -110,7 +110,8 @@ class VisualBert(nn.Module):
     fusion: "early" is the paper's model: words and regions meet in every layer. "late" lets them meet in the last
     layer only; the ones before it see words alone (the ablation of section 5; same parameters).
     init_std: how far the tables of embeddings scatter at the start. The defaults are those of BERT-base.
-    Raises `ValueError` for shapes that do not fit, features that are not finite, or too long a text. Source: section 3 (arXiv 1908.03557). Chapter: 11_visualbert.
+    Raises `ValueError` for shapes that do not fit, features that are not finite, or too long a text.
+    Source: section 3 (arXiv 1908.03557). Chapter: 11_visualbert.
     """
 
     def __init__(
