@@ -1,5 +1,6 @@
 """Pictures that only the chapter on VisualBERT draws. Chapter: 11_visualbert."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -120,7 +121,8 @@ def by_kind(
         axes.grid(axis="y", color=FAINT)
         axes.tick_params(axis="y", length=0)
         if column == 0:
-            axes.set_yticks(range(len(right)), [textwrap.fill(arm, wrap) for arm in right])
+            names = [re.sub(r"\bf_([osp])\b", r"$f_\1$", textwrap.fill(arm, wrap)) for arm in right]
+            axes.set_yticks(range(len(right)), names)
     return figure
 
 
@@ -133,5 +135,5 @@ def against_noise(curves: Mapping[str, Sequence[float]], pixels: Sequence[float]
     axes.axvline(trained, color=INK, linestyle=":", lw=1)
     axes.set(xlabel="noise of every edge of a box (pixels)", ylabel="masked words right", ylim=(0, 1.03))
     axes.grid(axis="y")
-    axes.legend(ncols=len(curves), loc="upper right", fontsize=9)
+    axes.legend(loc="lower left", fontsize=9)
     return axes

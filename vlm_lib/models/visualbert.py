@@ -15,6 +15,7 @@ from vlm_lib.checks import check_one_of, require_finite, require_shape
 from vlm_lib.data.regions import Regions
 
 PARTS = ("f_o", "f_s", "f_p")
+RegionPart = Float[Tensor, "batch regions dim"]
 
 
 class VisualBertEmbeddings(nn.Module):
@@ -65,18 +66,24 @@ class VisualBertEmbeddings(nn.Module):
         segments = torch.zeros_like(input_ids) if segments is None else segments
         return self.word(input_ids) + self.segment(segments) + self.position.weight[: input_ids.shape[1]]
 
-    def of_regions(self, regions: Regions) -> dict[str, Float[Tensor, "batch regions dim"]]:
+    def of_regions(self, regions: Regions) -> dict[str, RegionPart]:
         """f_o, f_s and f_p, by name, before they are added."""
+        features, places = self._checked(regions)
+        f_o = self.region(features)
+        f_s = self.region_segment.expand_as(f_o)
+        f_p = self.region_position(places)
+        if regions.words is not None:
+            f_p = f_p + self._of_aligned(regions.words)
+        return {"f_o": f_o, "f_s": f_s, "f_p": f_p}
+
+    def _checked(self, regions: Regions) -> tuple[Tensor, Int[Tensor, "batch regions"]]:
+        """The features, and the rows of the table of places: row 0 for all where no other is given."""
         features = regions.features
         require_shape("features", features, batch=None, regions=None, region_dim=self.region.in_features)
         require_finite("features", features)
         places = torch.zeros_like(features[..., 0], dtype=torch.long) if regions.places is None else regions.places
         require_shape("places", places, batch=features.shape[0], regions=features.shape[1])
-        f_p = self.region_position(places)
-        if regions.words is not None:
-            f_p = f_p + self._of_aligned(regions.words)
-        f_o = self.region(features)
-        return {"f_o": f_o, "f_s": self.region_segment.expand_as(f_o), "f_p": f_p}
+        return features, places
 
     def _of_aligned(self, words: Int[Tensor, "batch regions words"]) -> Float[Tensor, "batch regions dim"]:
         """The sum or mean of the position embeddings of each region's words; 0 for a region without any."""
@@ -92,15 +99,14 @@ class VisualBertEmbeddings(nn.Module):
         segments: Int[Tensor, "batch seq"] | None = None,
         parts: Sequence[str] = PARTS,
     ) -> Float[Tensor, "batch positions dim"]:
-        """Words, then regions. `parts` are those of a region that are added up: the ablations leave some out."""
+        """Words, then regions. Of a region's `parts` the named ones are added up."""
         x = self.of_words(input_ids, segments)
         if regions is not None:
-            unknown = set(parts) - set(PARTS)
-            if unknown:
+            if unknown := set(parts) - set(PARTS):
                 raise ValueError(f"parts holds {sorted(unknown)}, expected some of {PARTS}")
             found = self.of_regions(regions)
-            seen = sum((found[name] for name in parts), torch.zeros_like(found["f_o"]))
-            x = torch.cat([x, seen], dim=1)
+            nothing = torch.zeros_like(found["f_o"])
+            x = torch.cat([x, sum((found[name] for name in parts), nothing)], dim=1)
         return self.dropout(self.norm(x))
 
 
@@ -172,7 +178,8 @@ class VisualBert(nn.Module):
         for number, layer in enumerate(self.layers, start=1):
             if number == len(self.layers):
                 states[-1] = torch.cat([states[-1], waiting], dim=1)
-            states.append(layer(states[-1], src_key_padding_mask=padded[:, : states[-1].shape[1]]))
+            absent = padded[:, : states[-1].shape[1]]
+            states.append(layer(states[-1], src_key_padding_mask=absent))
         return states
 
 
