@@ -38,7 +38,7 @@ def bert_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CaptionedRegions:
     """Scenes, and what a model reads: a region per box, and a caption between <cls> and <sep>, or two.
 
