@@ -176,7 +176,7 @@ def test_the_loss_is_the_mean_over_labelled_words_plus_the_match():
         (lambda body, ids, r: body(ids.repeat(1, 3), r), "^input_ids has 18 positions, expected at most 12"),
         (lambda body, ids, r: body(ids, Regions(r.features[..., :3])), r"^features has shape .*region_dim=5"),
         (lambda body, ids, r: body(ids, Regions(r.features * torch.nan)), "^features must be finite"),
-        (lambda body, ids, r: body(ids, r, parts=("f_o", "f_x")), r"^parts holds \['f_x'\], expected some of"),
+        (lambda body, ids, r: body(ids, r, parts=("f_o", "f_x")), r"^parts holds {'f_x'}, expected some of"),
         (lambda body, ids, r: body(ids, r, text_mask=TEXT[:, :3]), r"^text_mask has shape \[3, 3\]"),
         (lambda body, ids, r: body(ids, Regions(r.features, mask=THERE[:, :2])), r"^mask has shape \[3, 2\]"),
         (lambda body, ids, r: body(ids, Regions(r.features, places=SEGMENTS)), r"^places has shape \[3, 6\]"),

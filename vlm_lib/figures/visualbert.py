@@ -131,9 +131,9 @@ def against_noise(curves: Mapping[str, Sequence[float]], pixels: Sequence[float]
     use_style()
     figure, axes = plt.subplots(figsize=(5.2, 3.0))
     for (kind, values), marker in zip(curves.items(), "osD^", strict=False):
-        axes.plot(pixels, values, marker=marker, label=kind)
+        axes.plot(pixels, values, marker=marker)
+        axes.annotate(kind, (pixels[-1], values[-1]), xytext=(8, 0), textcoords="offset points", va="center")
     axes.axvline(trained, color=INK, linestyle=":", lw=1)
     axes.set(xlabel="noise of every edge of a box (pixels)", ylabel="masked words right", ylim=(0, 1.03))
     axes.grid(axis="y")
-    axes.legend(loc="lower left", fontsize=9)
     return axes

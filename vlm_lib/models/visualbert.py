@@ -102,9 +102,9 @@ class VisualBertEmbeddings(nn.Module):
         """Words, then regions. Of a region's `parts` the named ones are added up."""
         x = self.of_words(input_ids, segments)
         if regions is not None:
-            if unknown := set(parts) - set(PARTS):
-                raise ValueError(f"parts holds {sorted(unknown)}, expected some of {PARTS}")
             found = self.of_regions(regions)
+            if unknown := set(parts) - set(found):
+                raise ValueError(f"parts holds {unknown}, expected some of {PARTS}")
             nothing = torch.zeros_like(found["f_o"])
             x = torch.cat([x, sum((found[name] for name in parts), nothing)], dim=1)
         return self.dropout(self.norm(x))
@@ -170,7 +170,7 @@ class VisualBert(nn.Module):
     ) -> list[Float[Tensor, "batch positions dim"]]:
         """What enters each layer, and what leaves the last."""
         x = self.embeddings(input_ids, regions, segments=segments, parts=parts)
-        padded = ~_present(input_ids, text_mask, regions)
+        padded = _padded(input_ids, text_mask, regions)
         seq = input_ids.shape[1]
         waiting = x[:, seq:] if self.fusion == "late" else x[:, :0]
         x = x[:, : x.shape[1] - waiting.shape[1]]
@@ -178,21 +178,21 @@ class VisualBert(nn.Module):
         for number, layer in enumerate(self.layers, start=1):
             if number == len(self.layers):
                 states[-1] = torch.cat([states[-1], waiting], dim=1)
-            absent = padded[:, : states[-1].shape[1]]
+            absent = None if padded is None else padded[:, : states[-1].shape[1]]
             states.append(layer(states[-1], src_key_padding_mask=absent))
         return states
 
 
-def _present(
+def _padded(
     input_ids: Int[Tensor, "batch seq"], text_mask: Bool[Tensor, "batch seq"] | None, regions: Regions | None
-) -> Bool[Tensor, "batch positions"]:
-    """`True` where a position holds a word or a region, and no padding."""
-    text = torch.ones_like(input_ids, dtype=torch.bool) if text_mask is None else text_mask
-    require_shape("text_mask", text, batch=input_ids.shape[0], seq=input_ids.shape[1])
-    if regions is None:
-        return text
-    there = regions.features.new_ones(regions.features.shape[:2], dtype=torch.bool)
-    if regions.mask is not None:
-        require_shape("mask", regions.mask, batch=there.shape[0], regions=there.shape[1])
-        there = regions.mask
-    return torch.cat([text, there], dim=1)
+) -> Bool[Tensor, "batch positions"] | None:
+    """`True` where a position holds neither word nor region; None where all hold one, which is faster."""
+    there = torch.ones_like(input_ids, dtype=torch.bool) if text_mask is None else text_mask
+    require_shape("text_mask", there, batch=input_ids.shape[0], seq=input_ids.shape[1])
+    if regions is not None:
+        seen = regions.features.new_ones(regions.features.shape[:2], dtype=torch.bool)
+        if regions.mask is not None:
+            require_shape("mask", regions.mask, batch=seen.shape[0], regions=seen.shape[1])
+            seen = regions.mask
+        there = torch.cat([there, seen], dim=1)
+    return None if there.all() else ~there
