@@ -16,7 +16,7 @@ GIVEN := NAME URL CHAPTER SHEET SUBMISSIONS OUT
 unexport $(GIVEN)
 $(foreach name,$(GIVEN),$(eval export GIVEN_$(name) := $$(value $(name))))
 
-.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock clean
+.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock gpu gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
@@ -53,7 +53,7 @@ run: $(STAMP)  ## Bring the .ipynb halves up to date: re-execute the chapters wh
 	$(BIN)/python $(TOOLS)/run_notebooks.py $(if $(FORCE),--force) $$GIVEN_CHAPTER
 
 verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; the scoreboard shows what came out (CHAPTER=...)
-	$(BIN)/python $(TOOLS)/verify.py $(CHAPTER)
+	$(BIN)/python $(TOOLS)/verify.py $$GIVEN_CHAPTER
 
 zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, and print their quality
 	$(BIN)/python -m vlm_lib.zoo
@@ -76,7 +76,7 @@ book-tests: book  ## Check the built pages, in a browser too where there is a Ch
 chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
 	$(BIN)/python $(TOOLS)/new_chapter.py "$$GIVEN_NAME"
 
-set-url: $(STAMP)  ## Rewrite everything that derives from the repository's address: make set-url URL=https://github.com/you/repo
+set-url: $(STAMP)  ## Rewrite what derives from the repository's address, git's remote or URL=https://github.com/you/repo
 	$(BIN)/python $(TOOLS)/set_url.py "$$GIVEN_URL"
 
 check-colab: $(STAMP)  ## Run one chapter alone in a fresh environment, as Colab would: make check-colab CHAPTER=34_flamingo
@@ -93,6 +93,16 @@ picture: book  ## Redraw the README's picture of the book (needs Chromium)
 
 lock: $(STAMP)  ## Rewrite requirements.txt from what is installed in .venv
 	$(BIN)/python $(TOOLS)/lock.py requirements.txt
+
+# A machine with a GPU has its own Python with PyTorch: no .venv is built for this target.
+gpu:  ## Check and measure everything on a GPU: make gpu OUT=folder PYTHON=python3 (DEVICE=cpu walks the path only)
+	$(PYTHON) -m vlm_lib.bench.gpu --out "$$GIVEN_OUT" --device $(or $(DEVICE),cuda) --wheels .whl $(if $(MINUTES),--minutes $(MINUTES))
+
+# What the check needs and such a machine lacks: a few megabytes.
+GPU_WHEELS := open_clip_torch ftfy wcwidth open-flamingo einops-exts flamingo-pytorch platformdirs
+gpu-wheels:  ## Download what `make gpu` needs beside PyTorch, transformers and Triton into .whl, at the pinned versions
+	rm -rf .whl
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 -d .whl $(foreach name,$(GPU_WHEELS),$(shell grep -i '^$(name)==' requirements.txt))
 
 clean:  ## Remove the built book (the environment and the cache of trained models stay)
 	rm -rf _build

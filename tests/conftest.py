@@ -5,7 +5,6 @@ import pytest
 import torch
 from helpers.chromium import chromium
 
-pytest.register_assert_rewrite("helpers.sheet_class")
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("vlm", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("vlm")

@@ -1,7 +1,8 @@
-"""The directive `{bench} FILE`: tables of one committed run of `python -m vlm_lib.bench --json FILE`.
+"""The directive `{bench} FILE`: tables of a committed run of `vlm_lib.bench` or, for a GPU, `vlm_lib.bench.gpu`.
 
-Option `show` chooses the part: `device`, `goals`, `convergence`, or a group of comparisons. FILE is relative to
-the page. No figure is typed into the page, and a part that the file does not hold is an error.
+Option `show` chooses the part: `device`, `goals`, `convergence`, a group of comparisons, or of a GPU's run
+`checks` and `fifty-steps`. FILE is relative to the page. No figure is typed into the page, and a part that the
+file does not hold is an error.
 """
 
 import json
@@ -13,10 +14,15 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
+from vlm_lib.bench.goals import FIGURES, OF_DEVICE, VERDICTS, Goal, judged
 from vlm_lib.bench.rows import Row
 
-FIGURE_NAMES = {"speedup": "speed-up", "memory": "memory ratio", "our_peak": "peak"}
+FIGURE_NAMES = {
+    "speedup": "speed-up",
+    "memory": "memory ratio",
+    "our_peak": "peak",
+    "above_limit": "time over the limit",
+}
 Cell = str | list[str]  # a list: one paragraph each
 Section = tuple[str | None, list[list[Cell]]]  # a title over several lines
 
@@ -51,19 +57,45 @@ def speed(row: Row) -> list[str]:
 
 def device_section(run: dict) -> Section:
     """What was measured on."""
-    setting = f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"
-    return None, [
-        ["Device", run["device"]],
-        ["Setting", setting],
-        ["Clock", run["clock"]],
-        ["PyTorch", run["torch"]],
-    ]
+    if run["device_type"] == "cuda":
+        setting = ["Setting", f"CUDA {run['cuda']}, driver {run['driver']}, Triton {run['packages']['triton']}"]
+        last = ["The whole run", duration(run["seconds"])]
+    else:
+        setting = ["Setting", f"{run['dtype']}, {run['threads']} thread of {run['cores']} cores"]
+        last = ["Clock", run["clock"]]
+    return None, [["Device", run["device"]], setting, ["PyTorch", run["torch"]], last]
 
 
-def goal_sections(rows: list[Row]) -> list[Section]:
+def check_section(parts: dict[str, dict]) -> Section:
+    """How many comparisons with float64 each part of a GPU's run made, and how near to the allowed they came."""
+    lines = []
+    for name, part in parts.items():
+        checks = [found for found in part["findings"] if "check" in found]
+        if checks and not name.startswith("training"):
+            sizes = [
+                found["size"] / found["allowed"] for found in checks if found.get("allowed") and "size" in found
+            ]
+            failed = [found["check"] for found in checks if not found["passed"]]
+            counts = f"{len(checks)}", f"{len(failed)}"
+            lines.append([name.removesuffix(" all"), *counts, f"{max(sizes):.2f}", failed or "–"])
+    return None, lines
+
+
+def fifty_steps_section(parts: dict[str, dict]) -> Section:
+    """A line for each model and precision: first and last loss, and seconds."""
+    lines = []
+    for name, part in parts.items():
+        for run in (found for found in part["findings"] if "precision" in found):
+            loss, last = run["loss"], sum(run["loss"][-10:]) / 10
+            model = name.removeprefix("training ")
+            lines.append([model, run["precision"], f"{loss[0]:.4f}", f"{last:.4f}", duration(run["seconds"])])
+    return None, lines
+
+
+def goal_sections(rows: list[Row], goals: tuple[Goal, ...]) -> list[Section]:
     """The goals of each setting with what was measured."""
     lines: dict[str, list[list[Cell]]] = {}
-    for goal, row, met in judged(rows):
+    for goal, row, met in judged(rows, goals):
         against = f"{goal.ours} against {goal.reference}" if goal.reference else f"{goal.ours} alone"
         bound = f"{goal.bound / 1e6:g} MB" if goal.figure == "our_peak" else f"{goal.bound:g}×"
         measured = amount(getattr(row, goal.figure), goal.figure)
@@ -127,10 +159,17 @@ class Benchmarks(SphinxDirective):
         if show == "device":
             return [table([], [device_section(measured)], "bench-device")]
         if show == "goals":
-            return [table(["What", "Goal", "Measured", ""], goal_sections(rows), "bench-goals")]
+            goals = OF_DEVICE[measured["device_type"]]
+            return [table(["What", "Goal", "Measured", ""], goal_sections(rows, goals), "bench-goals")]
         if show == "convergence":
             columns = ["Seed", "Loss, float32", "Loss, bfloat16", "R@1, float32", "R@1, bfloat16"]
             return [table(columns, [convergence_section(measured["convergence"])], "bench-convergence")]
+        if show == "checks":
+            columns = ["Part", "Checks", "Failed", "Largest error / allowed", "What failed"]
+            return [table(columns, [check_section(measured["parts"])], "bench-checks")]
+        if show == "fifty-steps":
+            columns = ["Model", "Precision", "First loss", "Last ten", "Time"]
+            return [table(columns, [fifty_steps_section(measured["parts"])], "bench-fifty-steps")]
         chosen = [row for row in rows if row.group == show]
         if not chosen:
             raise self.error(f"{self.arguments[0]} holds no group {show!r}")

@@ -11,7 +11,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def checksum() -> int:
     """One number for the extensions, the static files, and what pages take from the library."""
-    patterns = ("book/_ext/*.py", "book/_static/*.*", "vlm_lib/claims/*.*", "vlm_lib/bench/goals.py")
+    patterns = (
+        "book/_ext/*.py",
+        "book/_static/*.*",
+        "book/ledger.yml",
+        "vlm_lib/claims/*.*",
+        "vlm_lib/bench/goals.py",
+        "vlm_lib/figures/style.py",
+    )
     files = [file for pattern in patterns for file in sorted(ROOT.glob(pattern))]
     return zlib.crc32(b"\0".join(file.read_bytes() for file in files))
 

@@ -65,7 +65,9 @@ class Scoreboard(SphinxDirective):
         both = div(
             "vlm-both", div("", prose("Ours", classes="board-side"), *ours), div("", *theirs_parts(item.id))
         )
-        return div("vlm-card vlm-record board-item", head, both)
+        card = div("vlm-card vlm-record board-item", head, both)
+        card["ids"] = [item.id]  # where an id in a chapter's text leads
+        return card
 
 
 def counts(records: dict[str, list[dict]]) -> str:

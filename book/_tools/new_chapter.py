@@ -1,4 +1,4 @@
-"""Start a chapter from book/_template/chapter.md and put it into the table of contents (`make chapter`).
+"""Start a chapter from book/_template and put it into the table of contents (`make chapter`).
 
 Its title, its part and what it settles stand in book/ledger.yml.
 """
@@ -11,7 +11,7 @@ from pairs import ROOT
 
 from vlm_lib.claims import LedgerItem, load_ledger, load_parts
 
-TEMPLATE = "book/_template/chapter.md"
+TEMPLATE = "book/_template"
 AFTER_THE_PARTS = "What was found"  # the first caption of _toc.yml below the chapters
 
 
@@ -28,8 +28,8 @@ def items_of(name: str, root: Path = ROOT) -> list[LedgerItem]:
 
 def fill(name: str, title: str, items: list[LedgerItem], root: Path = ROOT) -> str:
     """The text half of a new chapter."""
-    folder = (root / TEMPLATE).parent
-    measure = (folder / f"{'claim' if items[0].kind == 'claim' else 'answer'}_cell.py").read_text().rstrip()
+    folder = root / TEMPLATE
+    measure = (folder / ("claim.md" if items[0].kind == "claim" else "answer.md")).read_text().rstrip()
     values = {
         "NAME": name,
         "TITLE": title,
@@ -38,7 +38,7 @@ def fill(name: str, title: str, items: list[LedgerItem], root: Path = ROOT) -> s
         "ITEMS": "\n".join(f"- **{item.id}**: {item.text}" for item in items),
         "INSTALL": (folder / "install_cell.py").read_text().rstrip(),
     }
-    text = (root / TEMPLATE).read_text().replace("@MEASURE@", measure)
+    text = (folder / "chapter.md").read_text().replace("@MEASURE@", measure)
     return re.sub("@([A-Z]+)@", lambda match: values[match[1]], text)
 
 

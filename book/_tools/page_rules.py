@@ -23,6 +23,7 @@ FETCHED_LINKS = {
     "manifest",
     "dns-prefetch",
 }
+MAX_PAGE_BYTES = 2_000_000
 REMOTE = re.compile(r"^(https?:)?//")
 # In scripts, an address is a fetch only where it is handed to something that loads it.
 SCRIPT_FETCH = re.compile(
@@ -80,6 +81,16 @@ def missing_colab(html: Path, slug: str) -> list[str]:
         if address not in [button.get("href") for button in buttons]:
             found.append(f"{page.name}: no Colab button to {address}")
     return found
+
+
+def links_to(html: Path, slug: str) -> list[str]:
+    """Links anywhere on a page, its frame included, to a repository on GitHub or to its notebooks on Colab."""
+    return [
+        f"{page.relative_to(html)}: {link['href']}"
+        for page in pages(html)
+        for link in soup(page).find_all("a", href=True)
+        if re.search(rf"github(?:\.com)?/{re.escape(slug)}(?![\w.-])", link["href"])
+    ]
 
 
 def missing_alt(html: Path) -> list[str]:
@@ -141,4 +152,16 @@ def leftovers(html: Path) -> list[str]:
     return found
 
 
-EVERY_PAGE = (remote_fetches, missing_alt, broken_links, leftovers)
+def heavy_pages(html: Path) -> list[str]:
+    """Pages that, with their images, are larger than 2 MB."""
+    found = []
+    for page in pages(html):
+        sources = {image["src"] for image in article(page).find_all("img", src=True)}
+        files = {(page.parent / unquote(source)).resolve() for source in sources if not source.startswith("data:")}
+        size = page.stat().st_size + sum(path.stat().st_size for path in files if path.is_file())
+        if size > MAX_PAGE_BYTES:
+            found.append(f"{page.relative_to(html)} has {size} bytes, expected at most {MAX_PAGE_BYTES}")
+    return found
+
+
+EVERY_PAGE = (remote_fetches, missing_alt, broken_links, leftovers, heavy_pages)

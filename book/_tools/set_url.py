@@ -1,12 +1,13 @@
-"""Rewrite every address that derives from the repository's (`make set-url URL=https://github.com/owner/name`)."""
+"""Rewrite every address that derives from the repository's (`make set-url`, or with URL=https://github.com/owner/name)."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+from pairs import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 # Where a derived address may stand. Outputs of notebooks hold none.
 DERIVED = ("README.md", "CONTRIBUTING.md", "book/*.md", "book/_template/*", "notebooks/*.md", "notebooks/*.ipynb",
            "notebooks/exercises/*.md", "notebooks/exercises/*.ipynb")  # fmt: skip
@@ -17,9 +18,21 @@ def current(root: Path = ROOT) -> str:
     return yaml.safe_load((root / "_config.yml").read_text())["repository"]["url"]
 
 
+def of_the_remote(root: Path = ROOT) -> str:
+    """The address of the git remote `origin` as a browser knows it; ends with a message where there is none."""
+    command = ["git", "remote", "get-url", "origin"]
+    remote = subprocess.run(command, cwd=root, capture_output=True, text=True).stdout.strip()
+    match = re.fullmatch(r"(?:https://|ssh://)?(?:[^@/]+@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?", remote)
+    if match is None:
+        raise SystemExit(
+            f"the remote origin is {remote!r}, not on GitHub; say make set-url URL=https://github.com/..."
+        )
+    return f"https://github.com/{match[1]}"
+
+
 def slug(url: str) -> str:
     """`owner/name` of a GitHub address."""
-    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)/?", url)
+    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", url)
     if match is None:
         raise SystemExit(f"URL is {url!r}, expected an address like https://github.com/owner/name")
     return match[1]
@@ -44,5 +57,7 @@ def set_url(url: str, root: Path = ROOT) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for file in set_url(sys.argv[1]):
+    address = sys.argv[1] or of_the_remote()
+    for file in set_url(address):
         print(f"rewrote {file.relative_to(ROOT)}")
+    print(f"the repository's address is {current()}")

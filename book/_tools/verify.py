@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError
 from pairs import ROOT, chapters, is_stale, recorded_hash
 from run_notebooks import execute
 
-from vlm_lib.bench.__main__ import device_name
+from vlm_lib.bench.measure import device_name
 from vlm_lib.cache import write_atomically
 from vlm_lib.claims import load_records
 from vlm_lib.claims.verified import changed, compare, load_verified

@@ -6,6 +6,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vlm_lib.attention import MaskedCrossAttention, last_image_attention
 from vlm_lib.attention import last_image as dispatch
+from vlm_lib.attention.last_image import choose_implementation
 from vlm_lib.attention.masks import last_image_mask
 from vlm_lib.kernels import flex, segments, varlen
 
@@ -109,8 +110,9 @@ def test_pack_leaves_out_images_that_no_text_sees():
     ("impl", "dtype", "message"),
     [
         ("varlen", torch.bfloat16, "impl is 'varlen', which needs a CUDA device, q is on cpu"),
+        ("triton", torch.float32, "impl is 'triton', which needs"),
         ("flex", torch.float32, "impl is 'flex', which has no backward pass on CPU"),
-        ("fast", torch.float32, "impl is 'fast', expected 'auto' or one of"),
+        ("fast", torch.float32, "impl is 'fast', expected one of"),
     ],
 )
 def test_an_impl_that_cannot_run_says_why(impl, dtype, message):
@@ -200,26 +202,22 @@ def test_compiled_equals_eager(phi):
 
 
 @pytest.mark.parametrize(
-    ("seq", "images", "choice"),
+    ("seq", "images", "device", "known", "choice"),
     [
-        (2048, 8, "segments_attention"),
-        (16, 8, "_dense"),
-        (2048, 1, "segments_attention"),
-        (16, 1, "_one_image"),
-        (1, 8, "_one_image"),
+        (2048, 8, "cpu", {}, "segments"),
+        (2048, 8, "cpu", {"compiling": True}, "dense"),
+        (16, 8, "cpu", {}, "dense"),
+        (2048, 1, "cpu", {}, "segments"),
+        (16, 1, "cpu", {}, "one_image"),
+        (1, 8, "cpu", {}, "one_image"),
+        (2048, 8, "cuda", {}, "dense"),
+        (2048, 1, "cuda", {}, "one_image"),
+        (2048, 8, "cuda", {"triton_can": True}, "triton"),
+        (2048, 8, "cuda", {"triton_can": True, "compiling": True}, "dense"),
     ],
 )
-def test_auto_on_cpu_follows_the_length_of_the_runs(seq, images, choice):
-    q, k = torch.randn(1, 8, seq, 4), torch.randn(1, 8, images, 64, 4)
-    assert dispatch._choose(q, k, k).__name__ == choice
-
-
-def test_auto_takes_varlen_where_it_can_run(varlen_on_cpu, monkeypatch):
-    q, k, v, _ = inputs(PHIS["image first"])
-    monkeypatch.setattr(torch.Tensor, "device", torch.device("cuda"))
-    assert dispatch._choose(q, k, v) is varlen.varlen_attention
-    monkeypatch.setattr(dispatch, "varlen_unavailable", lambda q: "needs another dtype")
-    assert dispatch._choose(q, k, v) is dispatch._dense
+def test_auto_follows_the_length_of_the_runs_and_the_device(seq, images, device, known, choice):
+    assert choose_implementation(8, seq, images, 64, device, **known) == choice
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -239,3 +237,19 @@ def test_module_under_autocast_and_its_gradients(dtype):
     for a, w in zip(actual, wanted, strict=True):
         assert float((a - w).abs().max() / w.abs().max()) < 0.05
     assert out[phi == 0].eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sharp_scores_in_half_precision_are_as_exact_by_runs_as_under_a_mask(dtype):
+    torch.manual_seed(0)
+    q, k, v = 9 * torch.randn(2, 3, 120, 64), *torch.randn(2, 2, 3, 4, 16, 64)  # logits of standard deviation 9
+    phi = torch.sort(torch.randint(0, 5, (2, 120)), dim=1).values
+    leaves = [t.to(dtype).requires_grad_() for t in (q, k, v)]
+    true = with_gradients(*(t.detach().double().requires_grad_() for t in leaves), phi, "dense")
+    errors = {}
+    for impl in ("dense", "segments"):
+        out, gradients = with_gradients(*leaves, phi, impl)
+        pairs = zip((out.detach(), *gradients), (true[0].detach(), *true[1]), strict=True)
+        errors[impl] = [float((one.double() - other).norm() / other.norm()) for one, other in pairs]
+    for by_run, masked in zip(errors["segments"], errors["dense"], strict=True):
+        assert by_run <= 1.5 * masked

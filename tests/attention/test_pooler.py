@@ -215,3 +215,24 @@ def test_bad_sizes(sizes):
 def test_unknown_impl():
     with pytest.raises(ValueError, match="impl is 'fast'"):
         AttentionPooler(16, 16, impl="fast")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_folded_scores_that_are_sharp_stay_exact_in_half_precision(dtype):
+    torch.manual_seed(0)
+    dense = AttentionPooler(64, 64, 4, heads=4, impl="dense")
+    context = torch.randn(3, 50, 64)
+    with torch.no_grad():
+        q = dense.to_q(dense.norm_query(dense.query)).unflatten(-1, (4, -1))
+        k = dense.to_k(dense.norm_context(context)).unflatten(-1, (4, -1))
+        spread = (torch.einsum("qhd,bthd->bhqt", q, k) / 4).std()
+        dense.to_q.weight.mul_(9 / spread)  # logits of standard deviation 9
+    folded = AttentionPooler(64, 64, 4, heads=4, impl="folded")
+    folded.load_state_dict(dense.state_dict())
+    dense, folded, context = dense.to(dtype), folded.to(dtype), context.to(dtype)
+    true = AttentionPooler(64, 64, 4, heads=4, impl="dense").double()
+    true.load_state_dict(dense.state_dict())
+    expected = true(context.double())
+    errors = {name: relative(pooler(context).double(), expected) for name, pooler in
+              (("dense", dense), ("folded", folded))}  # fmt: skip
+    assert errors["folded"] <= 1.5 * errors["dense"]

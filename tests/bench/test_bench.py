@@ -8,6 +8,7 @@ import torch
 
 from vlm_lib.bench import GROUPS, __main__, harness, measure
 from vlm_lib.bench.harness import BOTH, FORWARD, Candidate, Comparison, Work
+from vlm_lib.training.threads import one_thread
 
 CPU = torch.device("cpu")
 
@@ -95,7 +96,7 @@ def test_differentiated_phases():
 
 def test_one_thread_is_restored():
     before = torch.get_num_threads()
-    with measure.one_thread():
+    with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 

@@ -7,12 +7,16 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from vlm_lib.bench.goals import judged
+from vlm_lib.bench.goals import OF_DEVICE, judged
 from vlm_lib.bench.rows import Row
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = sorted((ROOT / "book" / "bench").glob("*.json"))
-PARTS = ("device", "goals", "contrastive", "attention", "pooling", "training", "convergence")
+GROUPS = {
+    "cpu": ("contrastive", "attention", "pooling", "training"),
+    "cuda": ("contrastive", "attention", "pooling"),
+}
+REST = {"cpu": ("convergence",), "cuda": ("checks", "fifty-steps")}
 CONF = f"""
 import sys
 suppress_warnings = ["app"]  # several builds in one process register the same nodes
@@ -23,7 +27,7 @@ html_static_path = [{str(ROOT / "book" / "_static")!r}]
 """
 
 
-def build(folder, measured, parts=PARTS):
+def build(folder, measured, parts):
     """A page with one table a part; returns it and the warnings."""
     (folder / "conf.py").write_text(CONF)
     (folder / "bench.json").write_text(json.dumps(measured))
@@ -38,7 +42,10 @@ def build(folder, measured, parts=PARTS):
 @pytest.fixture(scope="module", params=COMMITTED, ids=lambda path: path.stem)
 def committed(request, tmp_path_factory):
     measured = json.loads(request.param.read_text())
-    page, warnings = build(tmp_path_factory.mktemp("bench"), measured)
+    kind = measured["device_type"]
+    page, warnings = build(
+        tmp_path_factory.mktemp("bench"), measured, ("device", "goals", *GROUPS[kind], *REST[kind])
+    )
     assert warnings == ""
     return measured, page
 
@@ -59,8 +66,11 @@ def test_a_run_is_committed():
 
 def test_the_committed_run_is_a_full_one(committed):
     measured, _ = committed
-    assert measured["quick"] is False
-    assert {row["group"] for row in measured["rows"]} == set(PARTS[2:6])
+    assert {row["group"] for row in measured["rows"]} == set(GROUPS[measured["device_type"]])
+    if measured["device_type"] == "cpu":
+        assert measured["quick"] is False
+    else:
+        assert all(part["complete"] for part in measured["parts"].values())
 
 
 def test_the_device_is_named(committed):
@@ -70,7 +80,7 @@ def test_the_device_is_named(committed):
 
 def test_every_row_is_shown_with_its_speedup(committed):
     measured, page = committed
-    for part in PARTS[2:6]:
+    for part in GROUPS[measured["device_type"]]:
         rows = [row for row in measured["rows"] if row["group"] == part]
         shown = lines(page, part)
         assert len(shown) == len({(row["setting"], row["ours"], row["reference"]) for row in rows})
@@ -83,12 +93,16 @@ def test_every_row_is_shown_with_its_speedup(committed):
 
 def test_goals_are_judged_from_the_same_rows(committed):
     measured, page = committed
-    met = [verdict for _, _, verdict in judged(Row(**row) for row in measured["rows"])]
+    rows, goals = [Row(**row) for row in measured["rows"]], OF_DEVICE[measured["device_type"]]
+    met = [verdict for _, _, verdict in judged(rows, goals)]
+    assert len(met) == len(goals)
     assert [line[-1] for line in lines(page, "goals")] == [{True: "reached", False: "not reached"}[m] for m in met]
 
 
 def test_convergence_shows_every_run_and_what_seeds_differ_by(committed):
     measured, page = committed
+    if measured["device_type"] != "cpu":
+        return
     shown = lines(page, "convergence")
     assert [line[0] for line in shown] == ["0", "1", "2", "mean", "largest − smallest"]
     losses = [run["loss"] for run in measured["convergence"]["runs"] if run["precision"] == "bfloat16"]
@@ -100,3 +114,16 @@ def test_a_part_that_was_not_measured_is_an_error(committed, tmp_path):
     measured, _ = committed
     _, warnings = build(tmp_path, measured | {"rows": []}, parts=("pooling",))
     assert "holds no group 'pooling'" in warnings
+
+
+def test_a_gpus_checks_and_steps_are_counted(committed):
+    measured, page = committed
+    if measured["device_type"] != "cuda":
+        return
+    shown = {line[0]: line[1:3] for line in lines(page, "checks")}
+    for name, part in measured["parts"].items():
+        checks = [found["passed"] for found in part["findings"] if "check" in found]
+        if checks and not name.startswith("training"):
+            assert shown[name.removesuffix(" all")] == [str(len(checks)), str(checks.count(False))]
+    steps = [run for part in measured["parts"].values() for run in part["findings"] if "precision" in run]
+    assert [line[2] for line in lines(page, "fifty-steps")] == [f"{run['loss'][0]:.4f}" for run in steps]

@@ -87,6 +87,19 @@ def test_colab_button_must_lead_to_the_chapter_itself(tmp_path):
     assert len(page_rules.missing_colab(html, "a/other")) == 1
 
 
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://github.com/a/b", 1),
+        ("https://colab.research.google.com/github/a/b/blob/main/notebooks/x.ipynb", 1),
+        ("https://github.com/a/b-other", 0),
+        ("https://github.com/c/a/b", 0),
+    ],
+)
+def test_links_to_a_repository_are_found(tmp_path, address, found):
+    assert len(page_rules.links_to(site(tmp_path, f'<a href="{address}">there</a>'), "a/b")) == found
+
+
 @pytest.mark.parametrize("body", ["<p>as shown [?]</p>", "<p>{cite:p}`x2020`</p>", "<p>\n:::{note}</p>"])
 def test_unresolved_markup_is_found(tmp_path, body):
     assert len(page_rules.leftovers(site(tmp_path, body))) == 1
@@ -94,3 +107,10 @@ def test_unresolved_markup_is_found(tmp_path, body):
 
 def test_markup_shown_as_code_passes(tmp_path):
     assert page_rules.leftovers(site(tmp_path, "<pre>{cite:p}`x`</pre><code>:::</code>")) == []
+
+
+@pytest.mark.parametrize(("size", "found"), [(1_900_000, 0), (2_000_000, 1)])
+def test_heavy_pages_are_found_with_their_images(tmp_path, size, found):
+    html = site(tmp_path, '<img src="a.png"><img src="a.png"><img src="data:image/png;base64,xyz">')
+    (html / "notebooks" / "a.png").write_bytes(b"x" * size)
+    assert len(page_rules.heavy_pages(html)) == found

@@ -1,5 +1,7 @@
 """`make set-url`: one address, changed everywhere at once."""
 
+import subprocess
+
 import pytest
 import set_url
 
@@ -25,3 +27,28 @@ def test_set_url_rewrites_every_derived_address(tmp_path):
 def test_set_url_refuses_what_is_no_repository(url):
     with pytest.raises(SystemExit, match="expected an address"):
         set_url.slug(url)
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/some-one/vlm.book",
+        "https://github.com/some-one/vlm.book.git",
+        "https://someone:token@github.com/some-one/vlm.book.git",
+        "git@github.com:some-one/vlm.book.git",
+        "ssh://git@github.com/some-one/vlm.book.git",
+    ],
+)
+def test_the_address_is_taken_from_the_remote(tmp_path, remote):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=tmp_path, check=True)
+    assert set_url.of_the_remote(tmp_path) == "https://github.com/some-one/vlm.book"
+
+
+@pytest.mark.parametrize("remote", [None, "https://example.org/a/b.git", "/a/folder/of/this/machine"])
+def test_a_remote_elsewhere_is_refused_with_what_to_say(tmp_path, remote):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    if remote:
+        subprocess.run(["git", "remote", "add", "origin", remote], cwd=tmp_path, check=True)
+    with pytest.raises(SystemExit, match="say make set-url URL="):
+        set_url.of_the_remote(tmp_path)

@@ -40,6 +40,14 @@ ITEMS = """  - id: C99
     chapter: 66_question
     text: "Is a template a chapter?"
 """
+EVIDENCE = """
+C99:
+  measured: false
+  summary: No paper measures this.
+Q99:
+  measured: false
+  summary: No paper measures this either.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +56,16 @@ def tree(tmp_path_factory):
     for name in ("_config.yml", "jupytext.toml"):
         shutil.copy(ROOT / name, root)
     for name in ("book", "vlm_lib"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, root / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "notebooks").mkdir()
     (root / "_toc.yml").write_text(TOC)
     ledger = root / "book" / "ledger.yml"
     ledger.write_text(ledger.read_text().replace("\n\nitems:\n", f"\n{CHAPTERS}\nitems:\n") + ITEMS)
-    return root
+    with (root / "book" / "evidence.yml").open("a") as evidence:
+        evidence.write(EVIDENCE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(root))  # the library that the chapters import is the tree's own
+        yield root
 
 
 @pytest.fixture(scope="module")

@@ -50,9 +50,10 @@ def test_a_negative_effect_has_its_own_words_or_plain_ones():
 @pytest.mark.parametrize(
     ("threshold", "expected"),
     [
-        (20.0, "All 3 seeds lie above the threshold of 20; coin tosses would agree so 1 in 8 times."),
+        (0.0, "All 3 seeds lie above the threshold of 0; without any effect that happens 1 in 8 times."),
+        (20.0, "All 3 seeds lie above the threshold of 20; without any effect that happens at most 1 in 8 times."),
         (80.0, "2 of 3 seeds lie above the threshold of 80."),
-        (95.0, "None of 3 seeds lies above the threshold of 95; coin tosses would agree so 1 in 8 times."),
+        (95.0, "None of 3 seeds lies above the threshold of 95."),  # what no effect looks like
     ],
 )
 def test_the_seeds_are_counted_against_the_threshold(threshold, expected):

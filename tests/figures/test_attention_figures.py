@@ -61,8 +61,10 @@ def test_weights_are_written_over_their_tokens():
     assert [axes.get_title() for axes in shown] == ["a", "b"]
     assert [text.get_text() for text in shown[1].texts] == ["10", "20", "30", "40"]
     assert shown[1].texts[1].get_position() == (6, 2)  # row 0, column 1 of 4-pixel tokens
+    assert [text.get_text() for text in shown[0].texts] == ["50", "25", "25"]  # nothing is written for nothing
     widths = [patch.get_linewidth() for patch in shown[0].patches]
-    assert widths[0] > widths[1] == widths[2] > widths[3] == 0
+    assert widths[0] > widths[1] == widths[2] > 0
+    assert all(text.get_fontsize() >= 9 for axes in shown for text in axes.texts)
 
 
 @pytest.mark.parametrize(

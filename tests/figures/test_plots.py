@@ -96,6 +96,18 @@ def test_spread_shows_every_seed_the_mean_and_the_baselines():
     assert axes.get_xlabel()
 
 
+def test_a_legend_below_hides_no_data():
+    plots.use_style()
+    figure, axes = plt.subplots()
+    for arm in range(5):
+        axes.plot([0, 1], [0, 1], label=f"arm {arm}")
+    legend = plots.legend_below(axes)
+    figure.canvas.draw()
+    assert [text.get_text() for text in legend.get_texts()] == [f"arm {arm}" for arm in range(5)]
+    assert legend.get_window_extent().y1 <= axes.xaxis.get_tightbbox().y0
+    assert legend.get_window_extent().y0 >= 0
+
+
 def test_spread_draws_into_given_axes():
     _, axes = plt.subplots()
     assert plots.spread({"one": [0.5]}, metric="loss", axes=axes) is axes

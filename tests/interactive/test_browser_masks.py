@@ -67,11 +67,13 @@ def test_script_equals_python_on_random_sequences(explorer, mask):
             assert shown["prefix"] == prefix
         direct, reached = reference(tokens, mask, prefix, layers)
         assert shown["tokens"] == tokens
+        assert shown["phi"] == image_index(torch.tensor([[token == "<image>" for token in tokens]]))[0].tolist()
         assert shown["direct"] == direct.tolist()
         assert shown["reached"] == reached.tolist()
         assert shown["more"] == int(reference(tokens, mask, prefix, layers + 1)[1].sum() - reached.sum())
         kinds = explorer.locator(".vlm-live tbody tr").evaluate_all(
-            "rows => rows.map(row => [...row.querySelectorAll('td')].map(c => c.className.split(' vlm-')[1]))"
+            "rows => rows.map(row => [...row.querySelectorAll('.vlm-cell')]"
+            ".map(cell => cell.className.split(' vlm-')[1]))"
         )
         names = [
             ["direct" if d else "indirect" if r else "none" for d, r in zip(*pair, strict=True)]
@@ -82,6 +84,8 @@ def test_script_equals_python_on_random_sequences(explorer, mask):
             percent = int(direct.double().mean() * 100 + 0.5)
             count = f"{int(direct.sum())} of {direct.numel()} pairs ({percent}%) directly"
             assert shown["counts"].startswith(count)
+            beside = explorer.locator(".vlm-live tbody td.vlm-n").all_inner_texts()
+            assert beside == ([str(phi) for phi in shown["phi"]] if "image" in mask else [])
             assert (
                 f"{int(reached.sum())} of {reached.numel()} pairs" in shown["counts"].split("directly")[1]
             ) == (layers > 1)
@@ -94,7 +98,7 @@ def test_arrow_keys_move_the_row_and_the_sentence_follows(explorer):
     heads.first.click()
     words = explorer.locator(".vlm-words")
     assert words.inner_text() == (
-        "“look” (position 1) has no image at or before it: its cross-attention output is zero. "
+        "“look” (position 1, φ = 0) has no image at or before it: its cross-attention output is zero. "
         "2 layers bring it nothing more. Out of reach: images 1 to 3."
     )
     for key, expected in [("ArrowDown", 1), ("End", 6), ("ArrowDown", 6), ("ArrowUp", 5), ("Home", 0), ("End", 6)]:
@@ -104,13 +108,17 @@ def test_arrow_keys_move_the_row_and_the_sentence_follows(explorer):
         assert heads.nth(expected).get_attribute("aria-pressed") == "true"
         assert explorer.locator('.vlm-live [aria-pressed="true"]').count() == 1
     assert words.inner_text() == (
-        "“.” (position 7) attends to image 3 directly. Within 2 layers it also reaches images 1 to 2, through "
-        "earlier tokens."
+        "“.” (position 7, φ = 3) attends to image 3 directly. Within 2 layers it also reaches images 1 to 2, "
+        "through earlier tokens."
     )
     show(explorer, layers=1)
-    assert words.inner_text() == "“.” (position 7) attends to image 3 directly. Out of reach: images 1 to 2."
+    assert (
+        words.inner_text() == "“.” (position 7, φ = 3) attends to image 3 directly. Out of reach: images 1 to 2."
+    )
     heads.nth(4).click()
-    assert words.inner_text() == "“dog” (position 5) attends to image 2 directly. Out of reach: images 1, 3."
+    assert (
+        words.inner_text() == "“dog” (position 5, φ = 2) attends to image 2 directly. Out of reach: images 1, 3."
+    )
     show(explorer, mask="causal", layers=3)
     assert words.inner_text() == (
         "“dog” (position 5) attends to positions 1 to 5 directly. 3 layers bring it nothing more. "

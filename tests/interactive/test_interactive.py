@@ -1,4 +1,4 @@
-"""Interactive figures before a browser sees them: what they hold, what they refuse, and the lab driven by hand."""
+"""Interactive figures before a browser sees them: what they hold and what they refuse."""
 
 import json
 import re
@@ -7,14 +7,11 @@ from importlib.resources import files
 import pytest
 import torch
 
-from vlm_lib.attention.masks import all_previous_images_mask, image_index, last_image_mask
 from vlm_lib.interactive import (
     Option,
     Question,
     figure,
     mask_explorer,
-    phi_explorer,
-    phi_lab,
     quiz,
     similarity_matrix,
 )
@@ -25,14 +22,13 @@ QUESTIONS = [Question(f"Is it {n}?", OPTIONS) for n in range(3)]
 
 def figures():
     return [
-        phi_explorer(),
         quiz(QUESTIONS),
         mask_explorer(),
         similarity_matrix(torch.eye(2), ["a", "b"], ["c", "d"]),
     ]
 
 
-@pytest.mark.parametrize("shown", figures(), ids=["phi_explorer", "quiz", "masks", "similarity"])
+@pytest.mark.parametrize("shown", figures(), ids=["quiz", "masks", "similarity"])
 def test_figures_stand_alone(shown):
     html = shown._repr_html_()
     assert not re.search(r"https?://|\bsrc=|@import|url\(|fetch\(", html)
@@ -47,9 +43,9 @@ def test_figures_stand_alone(shown):
 def test_ids_depend_on_content_alone():
     assert [shown.html for shown in figures()] == [shown.html for shown in figures()]
     ids = [
-        re.search(r'id="(vlm-[0-9a-f]{10})"', shown.html)[1] for shown in [*figures(), phi_explorer("<image> a")]
+        re.search(r'id="(vlm-[0-9a-f]{10})"', shown.html)[1] for shown in [*figures(), mask_explorer("<image> a")]
     ]
-    assert len(set(ids)) == 5
+    assert len(set(ids)) == 4
 
 
 @pytest.mark.parametrize("asset", [a.name for a in files("vlm_lib.interactive").joinpath("assets").iterdir()])
@@ -59,22 +55,9 @@ def test_assets_cannot_end_their_own_element(asset):
 
 
 def test_config_cannot_end_its_script():
-    html = phi_explorer("</script> <image>").html
+    html = mask_explorer("</script> <image>").html
     data = re.search(r'class="vlm-config">(.*?)</script>', html, flags=re.DOTALL)[1]
     assert json.loads(data)["sequence"] == "</script> <image>"
-
-
-def test_static_picture_of_the_explorer_shows_phi_and_mask():
-    html = phi_explorer("a <image> b <image>").html
-    static = re.search(r'<div class="vlm-static">(.*?)</div><div class="vlm-live"', html, flags=re.DOTALL)[1]
-    rows = re.findall(r"<tr>(.*?)</tr>", static)[1:]
-    cells = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in rows]
-    assert cells == [
-        ["a", "0", "·", "·"],
-        ["&lt;image&gt;", "1", "●", "·"],
-        ["b", "1", "●", "·"],
-        ["&lt;image&gt;", "2", "·", "●"],
-    ]
 
 
 def test_static_quiz_gives_every_answer_in_a_folded_part():
@@ -110,12 +93,6 @@ def test_right_answers_stand_in_no_fixed_place():
 
 def test_the_order_of_options_depends_on_their_texts_alone():
     assert shown_options(many_questions(True)[:4]) == shown_options(many_questions(False)[:4])
-
-
-@pytest.mark.parametrize("sequence", ["", "  ", "a dog sits", "<image> " + "a " * 24])
-def test_explorer_refuses_a_start_that_shows_nothing(sequence):
-    with pytest.raises(ValueError, match="sequence is"):
-        phi_explorer(sequence)
 
 
 @pytest.mark.parametrize(
@@ -159,40 +136,3 @@ def test_bad_questions_are_refused(text, options, message):
 def test_bad_quizzes_are_refused(questions, message):
     with pytest.raises(ValueError, match=message):
         quiz(questions)
-
-
-def expected_mask(sequence, build, per_image):
-    phi = image_index(torch.tensor([[token == "<image>" for token in sequence.split()]]))
-    return phi[0], build(phi, int(phi.max()), per_image)[0]
-
-
-def test_lab_follows_its_controls():
-    lab = phi_lab("a <image> b <image> c")
-    phi, mask = expected_mask("a <image> b <image> c", last_image_mask, 1)
-    assert torch.equal(lab.phi, phi)
-    assert torch.equal(lab.allowed, mask)
-
-    lab.text.value = "<image> <image> x"
-    lab.mask.value = "all previous images"
-    lab.tokens_per_image.value = 3
-    phi, mask = expected_mask("<image> <image> x", all_previous_images_mask, 3)
-    assert torch.equal(lab.phi, phi)
-    assert torch.equal(lab.allowed, mask)
-    assert "15 of 18 pairs" in lab.picture.value
-    assert lab.table.value.count("●") == 5
-    assert lab.message.value == "<strong></strong>"
-
-
-@pytest.mark.parametrize(
-    ("sequence", "message"),
-    [("", "The sequence is empty"), ("a b", "There is no &lt;image&gt;"), ("<image> " * 25, "That is 25 tokens")],
-)
-def test_lab_says_what_is_wrong_and_recovers(sequence, message):
-    lab = phi_lab()
-    lab.text.value = sequence
-    assert message in lab.message.value
-    assert lab.picture.value == lab.table.value == ""
-    assert lab.phi is lab.allowed is None
-    lab.text.value = "<image> a"
-    assert lab.phi.tolist() == [1, 1]
-    assert lab.picture.value.startswith("<img alt=")

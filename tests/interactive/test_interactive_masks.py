@@ -30,7 +30,9 @@ def symbols(shown):
     """The cells of the static table, row by row, and the sentence below it."""
     static = re.search(r'<div class="vlm-static">(.*?)</div><div class="vlm-live"', shown.html, flags=re.DOTALL)[1]
     rows = re.findall(r"<tr>(.*?)</tr>", static)[1:]
-    return ["".join(re.findall(r"<td[^>]*>(.)</td>", row)) for row in rows], re.search(r"<p>(.*)</p>", static)[1]
+    return ["".join(re.findall(r"<td[^>]*>([●○·])</td>", row)) for row in rows], re.search(r"<p>(.*)</p>", static)[
+        1
+    ]
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -40,6 +42,13 @@ def test_static_picture_is_the_mask_of_the_library(mask):
     assert cells == ["".join("●" if open_ else "·" for open_ in row) for row in expected.tolist()]
     assert f"{int(expected.sum())} of {expected.numel()} pairs" in sentence
     assert "layers" not in sentence
+
+
+def test_phi_stands_beside_the_tokens_where_the_columns_are_images():
+    sequence = " ".join(TOKENS)
+    for mask in MASKS:
+        beside = re.findall(r'<td class="vlm-n">(\d)</td>', mask_explorer(sequence, mask=mask).html)
+        assert beside == (["0", "1", "1", "2", "2", "2"] if "image" in mask else [])
 
 
 def test_layers_bring_earlier_images_to_the_last_image_mask():

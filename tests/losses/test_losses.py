@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -277,17 +278,31 @@ def test_under_torch_compile(impl):
     assert_close(value_and_gradients(compiled, *inputs), value_and_gradients(loss, *inputs))
 
 
-def test_auto_chooses_by_size(monkeypatch):
-    cpu = torch.device("cpu")
-    assert losses._choose(100, 100, cpu) == "dense"
-    assert losses._choose(2048, 2048, cpu) == "one_buffer"
-    assert losses._choose(2**15, 2**15, cpu) == "chunked"
-    inputs = (*unit_pairs(40), torch.tensor(50.0))
-    expected = value_and_gradients(lambda *a: contrastive_loss(*a, impl="dense"), *inputs)
-    for small, budget in ((10**9, 0), (0, 10**9), (0, 0)):
-        monkeypatch.setattr(losses, "SMALL_MATRIX", small)
-        monkeypatch.setattr(losses, "MATRIX_BUDGET", budget)
-        assert_close(value_and_gradients(contrastive_loss, *inputs), expected)
+@pytest.mark.parametrize(
+    ("rows", "columns", "device", "known", "choice"),
+    [
+        (100, 100, "cpu", {}, "dense"),
+        (2048, 2048, "cpu", {}, "one_buffer"),
+        (2048, 2048, "cpu", {"compiling": True}, "dense"),
+        (2**15, 2**15, "cpu", {}, "chunked"),
+        (2**15, 2**15, "cpu", {"compiling": True}, "chunked"),
+        (2**10, 2**15, "cpu", {}, "one_buffer"),
+        (2048, 2048, "cuda", {"triton_can": True}, "dense"),
+        (2**14, 2**14, "cuda", {"triton_can": True}, "triton"),
+        (2**15, 2**15, "cuda", {"free_bytes": 2**35}, "one_buffer"),
+        (2**15, 2**15, "cuda", {"free_bytes": 2**33}, "chunked"),
+        (2**15, 2**15, "cuda", {"free_bytes": 2**35, "triton_can": True, "compiling": True}, "dense"),
+    ],
+)
+def test_auto_follows_the_size_of_the_matrix_and_the_device(rows, columns, device, known, choice):
+    assert losses.choose_implementation(rows, columns, device, **known) == choice
+
+
+@pytest.mark.parametrize("chunk_size", [np.int64(7), np.uint8(7), 7])
+def test_any_integer_is_a_chunk_size(chunk_size):
+    inputs = (*unit_pairs(20), 10.0)
+    expected = contrastive_loss(*inputs, impl="dense")
+    torch.testing.assert_close(contrastive_loss(*inputs, impl="chunked", chunk_size=chunk_size), expected)
 
 
 def test_chunked_memory_is_linear_and_one_buffer_holds_one_matrix():
@@ -351,7 +366,7 @@ def test_a_sum_that_overflows_is_not_a_value_that_is_not_finite():
         ({"chunk_size": 0}, "chunk_size is 0, expected a positive integer"),
         ({"chunk_size": 2.5}, "chunk_size is 2.5, expected a positive integer"),
         ({"impl": "sparse"}, "impl is 'sparse', expected one of"),
-        ({"impl": "triton"}, "impl is 'triton' but the features are on cpu"),
+        ({"impl": "triton"}, "impl is 'triton', which needs a CUDA device"),
     ],
 )
 def test_refuses_bad_arguments(change, message, monkeypatch):

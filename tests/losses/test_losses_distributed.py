@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 import torch
@@ -86,25 +87,48 @@ def feature_gradients(rank, world_size, per_rank):
     return results
 
 
-def refusals(rank):
-    """What each rank is told when rank 1 has a NaN, when batches differ, when rank 0 has a wrong shape."""
+def calls(rank):
+    """Calls that must fail on every rank, by what is wrong with them on one."""
     torch.manual_seed(0)
     x = F.normalize(torch.randn(4 + rank, 5), dim=1)
-    even = x[:4]
+    even, last = x[:4], rank == 1
     broken = even.clone()
-    broken[0, 0] = math.nan if rank == 1 else broken[0, 0]
-    messages = []
-    for images, texts in ((broken, even), (x, x), (even[:, 0] if rank == 0 else even, even)):
+    broken[0, 0] = math.nan if last else broken[0, 0]
+    labels = torch.arange(4)
+    return {
+        "a NaN": ((broken, even), {}),
+        "shape": ((x, x), {}),
+        "axes": ((even[:, 0] if last else even, even), {}),
+        "bad impl": ((even, even), {"impl": "sparse" if last else "dense"}),
+        "bad chunk_size": ((even, even), {"chunk_size": 0 if last else 2}),
+        "impl": ((even, even), {"impl": "chunked" if last else "dense"}),
+        "chunk_size": ((even, even), {"impl": "chunked", "chunk_size": 3 if last else 2}),
+        "positives": ((even, even), {"positives": None if last else labels}),
+        "dtype of positives": ((even, even), {"positives": labels.int() if last else labels}),
+        "dtype": ((even.double() if last else even, even), {}),
+    }
+
+
+def refusals(rank):
+    """What each rank is told of each of `calls`; one that hangs ends with the group's time-out."""
+    messages = {}
+    for name, (features, options) in calls(rank).items():
         try:
-            contrastive_loss(images, texts, 1.0, group=dist.group.WORLD)
+            contrastive_loss(*features, 1.0, group=dist.group.WORLD, **options)
         except ValueError as error:
-            messages.append(str(error))
+            messages[name] = str(error)
     return messages
 
 
 def work(rank, world_size, folder):
     """All that one process does; starting it is the dear part."""
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
+    dist.init_process_group(
+        "gloo",
+        init_method=f"file://{folder}/meet",
+        rank=rank,
+        world_size=world_size,
+        timeout=timedelta(seconds=60),  # a rank that waits for one that does not come fails the test
+    )
     results = {f"ddp {per_rank}": ddp_gradients(rank, world_size, per_rank) for per_rank in (1, 3)}
     results["features"] = feature_gradients(rank, world_size, 4)
     results["refusals"] = refusals(rank)
@@ -145,18 +169,39 @@ def test_gradients_feature_by_feature_of_the_scale_and_of_second_order(ranks):
     torch.testing.assert_close(torch.cat([f["second"] for f in found]), second)
 
 
-def test_what_one_rank_refuses_all_ranks_refuse(ranks):
-    shapes = [[4 + rank, 5] for rank in range(len(ranks))]
-    uneven = f"image_features has shapes {shapes} on the ranks of group, expected one shape"
-    elsewhere = "ranks [{}] of group were given features that this function refuses"
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("a NaN", "image_features must be finite: 1 of 20 values are NaN or infinite"),
+        ("axes", "image_features has shape [4], expected [batch dim]"),
+        ("bad impl", "impl is 'sparse', expected one of"),
+        ("bad chunk_size", "chunk_size is 0, expected a positive integer"),
+    ],
+)
+def test_what_one_rank_refuses_all_ranks_refuse(ranks, wrong, message):
     for rank, results in enumerate(ranks):
-        nan = (
-            "image_features must be finite: 1 of 20 values are NaN or infinite"
-            if rank == 1
-            else elsewhere.format(1)
-        )
-        flat = "image_features has shape [4], expected [batch dim]" if rank == 0 else elsewhere.format(0)
-        assert results["refusals"] == [nan, uneven, flat]
+        told = message if rank == 1 else "ranks [1] of group were given arguments that this function refuses"
+        assert results["refusals"][wrong].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("differs", "message"),
+    [
+        ("shape", "image_features' shape on the ranks of group: [[4, 5], [5, 5]"),
+        ("impl", "impl on the ranks of group: ['dense', 'chunked'"),
+        ("chunk_size", "chunk_size on the ranks of group: ['2', '3'"),
+        ("positives", "positives' dtype on the ranks of group: ['torch.int64', None"),
+        ("dtype of positives", "positives' dtype on the ranks of group: ['torch.int64', 'torch.int32'"),
+        (
+            "dtype",
+            "the features' dtypes on the ranks of group: [['torch.float32', 'torch.float32'], ['torch.float64'",
+        ),
+    ],
+)
+def test_what_differs_by_rank_is_refused_by_all(ranks, differs, message):
+    for results in ranks:
+        assert results["refusals"][differs].startswith(message)
+        assert results["refusals"][differs].endswith("expected the same on all")
 
 
 def test_gather_variants_under_torchrun(tmp_path):

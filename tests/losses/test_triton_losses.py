@@ -1,4 +1,4 @@
-"""The Triton kernels: run by Triton's interpreter against the dense loss, and compiled for three GPU
+"""The Triton kernels: run by Triton's interpreter against the dense loss, and compiled for two GPU
 generations."""
 
 import os
@@ -75,20 +75,23 @@ def test_kernels_compile_for_gpus_without_one():
         from triton.compiler import ASTSource
         from vlm_lib.kernels import triton_tiles
 
-        pointers = {"x", "y", "scale", "row", "column", "weights"}
+        halves = {"x", "x_rest", "y", "y_rest", "weights", "weights_rest"}
+        block, options = triton_tiles.BLOCK, triton_tiles.LAUNCH
         for kernel in (triton_tiles.log_sum_exps_kernel, triton_tiles.weights_kernel):
             names = kernel.arg_names
-            block = triton_tiles.BLOCK
-            types = {n: "*fp32" if n in pointers else "constexpr" if n in block else "i32" for n in names}
-            constants = {(i,): block[n] for i, n in enumerate(names) if n in block}
-            for capability in (75, 80, 90):
-                built = triton.compile(
-                    ASTSource(fn=kernel, signature=types, constexprs=constants),
-                    target=GPUTarget("cuda", capability, 32),
-                )
-                assert built.metadata.shared <= 48 * 1024
+            types = {name: "i32" for name in names} | {name: "*fp32" for name in ("scale", "row", "column")}
+            types |= {name: "*fp16" for name in halves} | {name: "constexpr" for name in block}
+            source = ASTSource(
+                fn=kernel,
+                signature={name: types[name] for name in names},
+                constexprs={(names.index(name),): size for name, size in block.items()},
+            )
+            for capability in (80, 90):
+                built = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+                # what an A100 and an H100 give a program
+                assert built.metadata.shared <= (163 if capability == 80 else 227) * 1024
                 print(kernel.__name__, capability, len(built.asm["cubin"]) > 0)
         """,
         interpret=False,
     )
-    assert printed.count("True") == 6
+    assert printed.count("True") == 4

@@ -77,6 +77,14 @@ def test_bad_texts(model):
     assert model.encode_text(["red " * 23]).shape == (1, 8)
 
 
+def test_the_scale_is_read_as_it_is(model):
+    """A clamp in the forward pass would have gradient 0 at 101, for good."""
+    torch.nn.init.constant_(model.clip.logit_scale, math.log(101))
+    model.logit_scale.backward()
+    assert model.logit_scale.item() == pytest.approx(101)
+    assert model.clip.logit_scale.grad.item() == pytest.approx(101)
+
+
 def scales_of(begin, cosine, steps):
     """The scale after each update on four pairs, where a pair has this cosine and a rival 0.5."""
     angles = torch.full((4, 4), 0.5).fill_diagonal_(cosine)

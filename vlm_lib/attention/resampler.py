@@ -30,10 +30,13 @@ class ResamplerAttention(nn.Module):
         self.to_out = nn.Linear(inner, dim, bias=False)
 
     def forward(
-        self, features: Float[Tensor, "n tokens dim"], latents: Float[Tensor, "n latents dim"]
+        self,
+        features: Float[Tensor, "n tokens dim"],
+        latents: Float[Tensor, "n latents dim"],
     ) -> Float[Tensor, "n latents dim"]:
         q, k, v = self._project(features, latents)
-        return self.to_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        read = F.scaled_dot_product_attention(q, k, v)
+        return self.to_out(read.transpose(1, 2).flatten(2))
 
     def weights(
         self, features: Float[Tensor, "n tokens dim"], latents: Float[Tensor, "n latents dim"]
@@ -46,7 +49,8 @@ class ResamplerAttention(nn.Module):
         features, latents = self.norm_features(features), self.norm_latents(latents)
         q = self.to_q(latents).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         keys = torch.cat([features, latents], dim=1)
-        k, v = self.to_kv(keys).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        joined = self.to_kv(keys).unflatten(-1, (2, self.heads, -1))
+        k, v = joined.permute(2, 0, 3, 1, 4)
         return q, k, v
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import importlib
 import json
 import os
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,23 +13,15 @@ import torch
 from vlm_lib.bench import GROUPS, convergence
 from vlm_lib.bench.goals import FIGURES, VERDICTS, judged
 from vlm_lib.bench.harness import Comparison, compare
+from vlm_lib.bench.measure import device_name
 from vlm_lib.bench.rows import Row
+from vlm_lib.cache import write_atomically
 
 PARTS = (*GROUPS, "convergence")
 COLUMNS = (
     f"{'setting':<30} {'phase':<17} {'ours':<12} {'reference':<26} {'speed-up':>8} {'(rounds)':>13} "
     f"{'limit':>8} {'operations':>10} {'memory':>8} {'our ms':>9} {'our MB':>8}"
 )
-
-
-def device_name(device: torch.device) -> str:
-    """The name of the processor or GPU, as its maker writes it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
 
 
 def show(row: Row) -> str:
@@ -73,12 +64,13 @@ def report(parts: list[str], quick: bool, device: torch.device) -> dict:
             for row in compare(comparison, device):
                 print(show(row), flush=True)
                 rows.append(row)
-    if device.type == "cpu":
-        show_goals(rows)
+    show_goals(rows)
     measured = {
         "device": device_name(device),
         "device_type": device.type,
-        "clock": "wall time after synchronising" if device.type == "cuda" else "CPU time of the process",
+        "clock": "CUDA events, L2 cache emptied before each call"
+        if device.type == "cuda"
+        else "CPU time of the process",
         "threads": 1,
         "cores": os.cpu_count(),
         "dtype": "float32",
@@ -122,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
     print("operations = reference count / our count, memory = reference peak / our peak, inputs excluded")
     measured = report(args.only or list(PARTS), args.quick, device)
     if args.json:
-        args.json.write_text(json.dumps(into(args.json, measured), indent=1) + "\n")
+        write_atomically(args.json, json.dumps(into(args.json, measured), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -49,11 +49,16 @@ def open_flamingo_core() -> nn.Module:
     return module
 
 
-def core_work(seq: int, images: int, images_multiplied: int) -> dict[str, Work]:
+def core_work(
+    seq: int, images: int, images_multiplied: int, batch: int = 1, dtype: torch.dtype = torch.float32
+) -> dict[str, Work]:
     """Two products forward and four backward; queries, keys, values, the output and their gradients move."""
-    product = 2.0 * seq * images_multiplied * TOKENS * INNER
-    text, media = 4 * seq * INNER, 8 * images * TOKENS * INNER
-    return {FORWARD: Work(2 * product, 2 * text + media), BOTH: Work(6 * product, 5 * text + 3 * media)}
+    product = 2.0 * batch * seq * images_multiplied * TOKENS * INNER
+    text, media = (batch * dtype.itemsize * n * INNER for n in (seq, 2 * images * TOKENS))
+    return {
+        FORWARD: Work(2 * product, 2 * text + media, dtype),
+        BOTH: Work(6 * product, 5 * text + 3 * media, dtype),
+    }
 
 
 def module_work(seq: int, images: int, images_multiplied: int) -> dict[str, Work]:

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 from torch import Tensor
 
-from vlm_lib.bench.measure import interleaved, one_thread, peak_bytes, roofs
+from vlm_lib.bench.measure import interleaved, peak_bytes, roofs
 from vlm_lib.bench.rows import BOTH, FORWARD, Row
+from vlm_lib.training.threads import one_thread
 
 
 @dataclass(frozen=True)
 class Work:
     """What a computation cannot avoid: `operations` (floating-point; a multiplication and its addition are
-    two) and `traffic` (bytes of tensors too large for the cache that are read or written)."""
+    two), done in `dtype`, and `traffic` (bytes of tensors too large for the cache that are read or written)."""
 
     operations: float
     traffic: float = 0.0
+    dtype: torch.dtype = torch.float32
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _against(alone: Row, ours: Candidate, reference: Candidate, seconds, peaks, 
     our_work, their_work = (c.work.get(alone.phase) for c in (ours, reference))
     least = None
     if our_work:
-        by_operations = our_work.operations / roof["operations a second"]
+        by_operations = our_work.operations / roof[str(our_work.dtype)]
         least = max(by_operations, our_work.traffic / roof["bytes a second"])
     return replace(
         alone,
@@ -96,7 +98,7 @@ def _against(alone: Row, ours: Candidate, reference: Candidate, seconds, peaks, 
 def compare(comparison: Comparison, device: torch.device) -> list[Row]:
     """Measure one comparison: a row for each phase, each of ours and each reference (or one alone)."""
     candidates = [*comparison.ours, *comparison.references]
-    plain = roofs(device)
+    plain = roofs(device, sorted({work.dtype for c in comparison.ours for work in c.work.values()}, key=str))
     rows = []
     with one_thread():
         for phase in candidates[0].phases:
@@ -107,6 +109,7 @@ def compare(comparison: Comparison, device: torch.device) -> list[Row]:
             peaks = {name: peak_bytes(call, device) for name, call in calls.items()}
             for ours in comparison.ours:
                 alone = _alone(comparison, phase, ours, seconds, peaks)
-                compared = [_against(alone, ours, r, seconds, peaks, roof) for r in comparison.references]
+                others = [reference for reference in comparison.references if reference.name != ours.name]
+                compared = [_against(alone, ours, r, seconds, peaks, roof) for r in others]
                 rows += compared or [alone]
     return rows

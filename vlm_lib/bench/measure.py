@@ -1,29 +1,50 @@
 """Clocks, memory marks and roofs: how `harness` measures. On CPU the clock is process CPU time, because wall
-clock on a shared machine measures the neighbours."""
+clock on a shared machine measures the neighbours; on CUDA it is the device's own."""
 
-import contextlib
 import ctypes
 import gc
+import platform
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
 
-def clock(device: torch.device) -> float:
-    """Seconds so far: CPU time of this process, or wall time once a CUDA device has finished its work."""
+def device_name(device: torch.device) -> str:
+    """The name of the processor or GPU, as its maker writes it."""
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-    return time.process_time()
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def seconds_of(call: Callable[[], object], times: int, device: torch.device) -> float:
     """Seconds of one call, averaged over `times` calls in a row."""
-    start = clock(device)
+    if device.type == "cuda":
+        return _seconds_between_events(call, times, device)
+    start = time.process_time()
     for _ in range(times):
         call()
-    return (clock(device) - start) / times
+    return (time.process_time() - start) / times
+
+
+def _seconds_between_events(call: Callable[[], object], times: int, device: torch.device) -> float:
+    """The device's clock around each call, whose inputs come from memory: the L2 cache is overwritten first."""
+    other = torch.empty(
+        4 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.int8, device=device
+    )
+    events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(times)]
+    for before, after in events:
+        other.zero_()
+        before.record()
+        call()
+        after.record()
+    torch.cuda.synchronize(device)
+    return statistics.median(before.elapsed_time(after) for before, after in events) / 1e3
 
 
 def _calls_a_sample(call: Callable[[], object], device: torch.device, shortest: float) -> int:
@@ -76,25 +97,19 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
     return _status_bytes("VmHWM") - before
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run on one CPU thread, so that CPU time is the time an idle core would need."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def roofs(
-    device: torch.device, dtype: torch.dtype = torch.float32
+    device: torch.device, dtypes: Sequence[torch.dtype] = (torch.float32,)
 ) -> dict[str, tuple[float, Callable[[], object]]]:
-    """The fastest that the device multiplies and copies: the amount of work of a call, and the call."""
-    size = 4096 if device.type == "cuda" else 1024
-    a, b, product = (torch.ones(size, size, device=device) for _ in range(3))
-    source, target = (torch.ones(size * size * 16, device=device) for _ in range(2))
-    return {
-        "operations a second": (2.0 * size**3, lambda: torch.mm(a, b, out=product)),
-        "bytes a second": (2.0 * source.nbytes, lambda: target.copy_(source)),
-    }
+    """The fastest that the device multiplies in each dtype, and copies: the amount of a call's work, and the call.
+
+    The numbers are random: products of equal ones draw less power, and so run faster than real ones.
+    """
+    size = 8192 if device.type == "cuda" else 1024
+
+    def product(dtype: torch.dtype) -> tuple[float, Callable[[], object]]:
+        a, b, out = (torch.randn(size, size, device=device).to(dtype) for _ in range(3))
+        return 2.0 * size**3, lambda: torch.mm(a, b, out=out)
+
+    source, target = (torch.randn(2**24 if device.type == "cpu" else 2**28, device=device) for _ in range(2))
+    copy = 2.0 * source.nbytes, lambda: target.copy_(source)
+    return {str(dtype): product(dtype) for dtype in dtypes} | {"bytes a second": copy}

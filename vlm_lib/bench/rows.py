@@ -31,3 +31,8 @@ class Row:
     reference_seconds: float | None
     our_peak: int | None
     reference_peak: int | None
+
+    @property
+    def above_limit(self) -> float | None:
+        """Our time over the least that our counts allow at the measured speeds."""
+        return self.limit / self.speedup if self.limit is not None and self.speedup else None

@@ -6,13 +6,10 @@ import math
 from dataclasses import dataclass
 from html import escape
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from vlm_lib.claims.words import number
 from vlm_lib.figures import html
-
-if TYPE_CHECKING:
-    from vlm_lib.claims.arms import Arms
 
 END_OF_LIST = "at the end of the list: a better rate may lie beyond"
 
@@ -38,7 +35,16 @@ class Choice:
         return self.lr in (min(self.losses), max(self.losses))
 
 
-def as_text(arms: Arms) -> str:
+class Tried(Protocol):
+    """What is shown here of `claims.Arms`: the rates, the spare seeds, and of each arm its options and choice."""
+
+    lrs: tuple[float, ...]
+    spare: tuple[int, ...]
+    options: dict[str, dict[str, Any]]
+    choices: dict[str, Choice]
+
+
+def as_text(arms: Tried) -> str:
     """A line for each arm: every rate with its mean loss, a star at the one taken."""
     lines = [_title(arms)]
     for arm, choice in _tried(arms).items():
@@ -47,7 +53,7 @@ def as_text(arms: Arms) -> str:
     return "\n".join(lines)
 
 
-def as_html(arms: Arms) -> str:
+def as_html(arms: Tried) -> str:
     """A card with the same, the rate taken in bold."""
     rows = ""
     for arm, choice in _tried(arms).items():
@@ -61,7 +67,7 @@ def as_html(arms: Arms) -> str:
     return f'{html.style()}<div class="vlm-card"><p>{escape(_title(arms))}</p>{table if rows else ""}</div>'
 
 
-def _title(arms: Arms) -> str:
+def _title(arms: Tried) -> str:
     if len(arms.lrs) == 1:
         return f"One learning rate for every arm: {arms.lrs[0]:g}."
     waiting = [arm for arm in arms.options if arm not in arms.choices]
@@ -69,7 +75,7 @@ def _title(arms: Arms) -> str:
     return f"Learning rates, by validation loss on the spare seeds {', '.join(map(str, arms.spare))}.{more}"
 
 
-def _tried(arms: Arms) -> dict[str, Choice]:
+def _tried(arms: Tried) -> dict[str, Choice]:
     return {arm: arms.choices[arm] for arm in arms.options if arm in arms.choices}
 
 

@@ -41,13 +41,20 @@ def _phrase(record: Record) -> tuple[str, int]:
 
 
 def seeds_sentence(record: Record) -> str:
-    """How many seeds clear the threshold, and how often coin tosses would agree so if the seeds agree."""
+    """How many seeds clear the threshold; if they agree, how often they would do so without any effect.
+
+    Without an effect a seed falls on either side of zero as a coin does, beyond a threshold more seldom. That all
+    stay below a threshold above zero is what no effect looks like: no chance is told there.
+    """
     above, seeds = sum(effect > record["threshold"] for effect in record["effects"]), len(record["effects"])
     where = f"above the threshold of {number(record['threshold'])}"
     if 0 < above < seeds:
         return f"{above} of {seeds} seeds lie {where}."
-    who = f"All {seeds} seeds lie" if above else f"None of {seeds} seeds lies"
-    return f"{who} {where}; coin tosses would agree so {chance(seeds)} times."
+    beyond = record["threshold"] if above else -record["threshold"]
+    who = f"All {seeds} seeds lie {where}" if above else f"None of {seeds} seeds lies {where}"
+    if beyond < 0:
+        return f"{who}."
+    return f"{who}; without any effect that happens {'at most ' if beyond else ''}{chance(seeds)} times."
 
 
 def baseline_sentence(record: Record) -> str:
@@ -59,7 +66,7 @@ def baseline_sentence(record: Record) -> str:
 
 
 def chance(seeds: int) -> str:
-    """How often all seeds would fall on one given side of the threshold by the toss of a coin: "1 in 32"."""
+    """How often all seeds would fall on one given side of zero by the toss of a coin: "1 in 32"."""
     return f"1 in {2**seeds}"
 
 

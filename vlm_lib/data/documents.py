@@ -3,7 +3,7 @@
     <bos> <image> a large red circle above a small blue star . <eoc> <image> a small pink ring . <eoc>
 
 Each <image> is one token that marks where a picture stands; the picture itself travels beside the text. Source:
-Flamingo, section 2.4 and appendix A.1 (arXiv:2204.14198). Chapter: 34_flamingo.
+Flamingo, section 2.4 and figure 7 (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
 
 from __future__ import annotations

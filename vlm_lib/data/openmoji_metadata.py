@@ -36,7 +36,7 @@ def facts(of: Iterable[Record]) -> list[str]:
     """Sentences of the knowledge base: for each emoji its kind, and where it has two tags, what it is about.
 
     "lion is a kind of animal mammal in animals and nature ." "lion is about leo and zodiac ."
-    Tags that only repeat the name are passed over. Chapters: 41_magic, 42_pica.
+    Tags that only repeat the name are passed over. Chapter: 01_worlds.
     """
     sentences = []
     for record in of:

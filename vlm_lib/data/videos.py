@@ -2,7 +2,7 @@
 
 Which of two frames came first cannot be told from the pictures alone, since every motion has its reverse, nor
 from the words alone. It takes "the red circle moves right ." together with where the circle stands in each. Source
-of the task: temporal ordering in MERLOT (arXiv:2106.02636). Chapter: 33_merlot.
+of the task: temporal ordering in MERLOT (arXiv:2106.02636). Chapter: 01_worlds.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def videos(
     direction is drawn, e.g. {"right": 4, "left": 1, "down": 4, "up": 1}; equally often when None. With balanced
     directions a small network hardly starts to learn the ordering task; train on skewed, test on balanced ones.
     Raises: ValueError for n < 1, frames outside 2 .. 16, an unknown split or narration, weights that do not name
-    the four directions or are not finite, >= 0 and positive in sum. Chapter: 33_merlot.
+    the four directions or are not finite, >= 0 and positive in sum. Chapter: 01_worlds.
     """
     n = check_at_least("n", n, 1)
     if not isinstance(frames, numbers.Integral) or frames not in range(2, MOST_FRAMES + 1):

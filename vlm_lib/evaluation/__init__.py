@@ -1,4 +1,4 @@
-"""What models are measured by: retrieval, zero-shot, perplexity. Chapters: 02_contrastive, 51_evaluation."""
+"""What models are measured by: retrieval, zero-shot, perplexity. Chapter: 02_contrastive."""
 
 from vlm_lib.evaluation.perplexity import next_word_accuracy, perplexity
 from vlm_lib.evaluation.retrieval import recall_at_k

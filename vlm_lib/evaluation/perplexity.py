@@ -1,4 +1,4 @@
-"""How well a language model predicts: perplexity, and its likeliest word. Chapters: 01_worlds, 22_clipcap."""
+"""How well a language model predicts: perplexity, and its likeliest word. Chapter: 01_worlds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 def perplexity(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> float:
     """exp of the mean negative log-likelihood of a token, over all tokens of all texts but the first of each.
 
-    Texts are cut at the model's longest sequence. Raises: ValueError if there are no texts. Chapter: 22_clipcap.
+    Texts are cut at the model's longest sequence. Raises: ValueError if there are no texts. Chapter: 01_worlds.
     """
     total, count = 0.0, 0
     for ids, mask in _batches(model, tokenizer, texts):

@@ -1,4 +1,4 @@
-"""Retrieval: how often the right partner is among the k nearest. Chapters: 02_contrastive, 51_evaluation."""
+"""Retrieval: how often the right partner is among the k nearest. Chapter: 02_contrastive."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -12,10 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
-from vlm_lib.figures.style import BLUE, FAINT, INK, ORANGE, use_style
-
-# Okabe and Ito's orange is too light for letters on white; a test holds this one to a contrast of 4.5
-ORANGE_TEXT = "#9a5b00"
+from vlm_lib.figures.style import BLUE, FAINT, INK, ORANGE, ORANGE_TEXT, use_style
 
 
 class Panel(NamedTuple):
@@ -74,7 +71,8 @@ def weights_over_images(
 ) -> list[Axes]:
     """Attention weights [n rows columns] written over the images [n 3 height width] that they were given to.
 
-    Each token's part of the image is framed, thicker for more weight, and its weight stands in it in percent.
+    Each token's part of the image is framed, thicker for more weight, and its weight stands in it in percent where
+    it is 1 % or more.
     Returns the axes. Raises `ValueError` if the numbers of images, weights and titles differ, images are not
     uint8, or the weights of an image do not sum to 1.
     """
@@ -101,14 +99,14 @@ def weights_over_images(
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image, share, title in zip(grid.flat, pixels, shares, titles, strict=False):
-        axes.imshow(
-            image.transpose(1, 2, 0), interpolation="nearest", extent=(0, image.shape[2], image.shape[1], 0)
-        )
+        axes.imshow(image.transpose(1, 2, 0), extent=(0, image.shape[2], image.shape[1], 0))
         for (row, column), weight in np.ndenumerate(share):
-            frame = {"fill": False, "edgecolor": ORANGE, "linewidth": 4 * weight**0.5 if weight >= 0.01 else 0}
+            if weight < 0.01:
+                continue
+            frame = {"fill": False, "edgecolor": ORANGE, "linewidth": 4 * weight**0.5}
             axes.add_patch(plt.Rectangle((column * width + 1, row * height + 1), width - 2, height - 2, **frame))
             place = (column + 0.5) * width, (row + 0.5) * height
-            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-            axes.text(*place, f"{100 * weight:.0f}", ha="center", va="center", fontsize=7, color=INK, bbox=box)
+            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.2}
+            axes.text(*place, f"{100 * weight:.0f}", ha="center", va="center", fontsize=9, color=INK, bbox=box)
         axes.set_title(title, fontsize=9, loc="center")
     return list(grid.flat[: len(pixels)])

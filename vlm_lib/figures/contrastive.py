@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from vlm_lib.figures.boxes import DATA, IMAGE, TEXT, arrow, box
-from vlm_lib.figures.style import BLUE, INK
+from vlm_lib.figures.style import BLUE, INK, INK_ON_COLOUR
 
 OWN, CELL = BLUE, 0.92
 
@@ -47,7 +47,7 @@ def clip(similarity, images: Sequence[str], texts: Sequence[str]) -> Figure:
             cell = (left + CELL * j, y)
             axes.add_patch(Rectangle(cell, CELL, CELL, facecolor=shade, edgecolor=DATA))
             number = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-            axes.text(cell[0] + CELL / 2, y + CELL / 2, number, ha="center", va="center", color=INK)
+            axes.text(cell[0] + CELL / 2, y + CELL / 2, number, ha="center", va="center", color=INK_ON_COLOUR)
     for i in range(n):
         corner = (left + CELL * i, top - CELL * (i + 1))
         axes.add_patch(Rectangle(corner, CELL, CELL, fill=False, edgecolor=OWN, linewidth=2.5))

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.legend import Legend
 from matplotlib.patches import Patch
 
 from vlm_lib.figures.style import BLUE, FAINT, INK, OKABE_ITO, use_style
@@ -34,7 +35,7 @@ def show_images(images, titles: Sequence[str] | None = None, *, columns: int = 8
         axes.set_axis_off()
     shown = list(grid.flat[: len(pixels)])
     for i, axes in enumerate(shown):
-        axes.imshow(pixels[i].transpose(1, 2, 0), interpolation="nearest")
+        axes.imshow(pixels[i].transpose(1, 2, 0))
         if titles is not None:
             axes.set_title(titles[i], fontsize=9, loc="center")
     return shown
@@ -115,3 +116,9 @@ def spread(
     axes.set(title=title, xlabel="arm (a dot is one seed, the bar their mean)", ylabel=metric)
     axes.grid(axis="y")
     return axes
+
+
+def legend_below(axes: Axes, *, columns: int = 3) -> Legend:
+    """The legend of everything labelled in `axes`, below its figure, where it hides no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    return axes.figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))

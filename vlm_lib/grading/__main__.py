@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vlm_lib.grading.sheet import SheetError
 
-NOT_A_SANDBOX = "Grading runs the students' code as you: nbgrader is not a sandbox."
+NOT_A_SANDBOX = "Grading runs the students' code as you: a process of its own is not a sandbox."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,8 +24,8 @@ def parser() -> argparse.ArgumentParser:
     command = sub.add_parser("grade", help=f"grade submissions. {NOT_A_SANDBOX}", description=NOT_A_SANDBOX)
     command.add_argument("sheet", help="the sheet's .md file, or its name")
     command.add_argument("submissions", help="folder with a folder, or an .ipynb, for each student")
-    command.add_argument("out", help="new folder for scores.csv, reports/ and nbgrader's tree")
-    command.add_argument("--timeout", type=int, default=30, help="seconds that one cell may take (default 30)")
+    command.add_argument("out", help="folder for scores.csv and reports/: new, or one to go on with")
+    command.add_argument("--timeout", type=float, default=30, help="seconds that one cell may take (default 30)")
     return commands
 
 
@@ -49,13 +49,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit code: 0, or 2 after a message about what cannot be used."""
+    """The command line; returns the exit code: 0, 2 for what cannot be used, 130 after Ctrl-C."""
     arguments = parser().parse_args(argv)
+    sys.stdout.reconfigure(errors="backslashreplace")  # a name from anywhere, on a terminal of any encoding
     try:
         run(arguments)
     except SheetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: what is done is written, and the same command goes on from there", file=sys.stderr)
+        return 130
     return 0
 
 

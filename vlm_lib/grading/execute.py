@@ -1,57 +1,63 @@
-"""Executing a submission to its end, whatever one of its cells does."""
+"""Running a sheet to its end, whatever one of its cells does."""
 
 from __future__ import annotations
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+import copy
+
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
-from nbgrader.preprocessors import Execute
 
-from vlm_lib.grading.sheet import nbgrader_of
+from vlm_lib.grading.kernel import START_SECONDS, Kernel, Outcome
+from vlm_lib.grading.sheet import is_answer, is_test
 
-SKIP = "skip-execution"  # nbclient's own tag
-# For the sheet's own imports and for a kernel's start: a slow machine is not the student's fault.
-SETUP_SECONDS = 300
-# The first use of an optimiser imports much of torch (2 s of CPU time), so let it happen before any cell is timed.
-WARM_UP = "__import__('torch').optim.SGD([__import__('torch').zeros(1)], lr=1.0).zero_grad()"
+# The first use of an optimiser imports much of torch (2 s of CPU time): it is made before any answer is timed.
+WARM_UP = """if 'torch' in __import__('sys').modules:
+    __import__('torch').optim.SGD([__import__('torch').zeros(1)], lr=1.0).zero_grad()"""
 
 
-class ExecuteEveryCell(Execute):
-    """nbgrader's execution, made to survive cells that cannot be interrupted or that end the kernel.
+def run_notebook(notebook: NotebookNode, timeout: float) -> dict[str, Outcome]:
+    """Run all code cells; what became of each, by its id. `timeout`: seconds for an answer or a test.
 
-    A cell that runs too long is interrupted, and the rest goes on (nbgrader does that). A cell that swallows
-    the interrupt (a bare `except` inside `while True`) or kills the kernel would cost the student everything.
-    Here it is marked as failed, and all others are executed again in a new kernel.
+    A cell that runs too long is interrupted, and the rest goes on. A cell that cannot be interrupted (a bare
+    `except` inside `while True`) or ends its process would cost the student everything: it is left out, and all
+    others are run again in a new process. Raises: KernelError.
     """
+    given_up: dict[str, Outcome] = {}
+    while True:
+        outcomes = _one_pass(notebook, given_up, timeout)
+        if len(outcomes) == sum(cell.cell_type == "code" for cell in notebook.cells):
+            return outcomes
+        given_up |= {name: outcome for name, outcome in outcomes.items() if outcome.lost}
 
-    def __init__(self, **traits):
-        super().__init__(**traits)
-        self.startup_timeout = SETUP_SECONDS
-        self.shutdown_kernel = "immediate"  # there is nothing to save, and a kernel in a loop would not listen
-        self.extra_arguments = ["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={WARM_UP}"]
-        self.timeout_func = self.seconds_for
 
-    def seconds_for(self, cell: NotebookNode) -> int:
-        """The time that a cell may take: `timeout`, but more for a cell of the sheet that only prepares."""
-        ours = nbgrader_of(cell)
-        return SETUP_SECONDS if ours.get("locked") and not ours.get("grade") else self.timeout
-
-    def preprocess(self, nb: NotebookNode, resources: dict, km=None) -> tuple[NotebookNode, dict]:
-        given_up: dict[int, str] = {}
-        while True:
-            try:
-                nb, resources = super().preprocess(nb, resources, km)
+def _one_pass(notebook: NotebookNode, given_up: dict[str, Outcome], timeout: float) -> dict[str, Outcome]:
+    """Run in one process all cells but those given up, up to the first that ends it."""
+    outcomes: dict[str, Outcome] = {}
+    with Kernel() as kernel:
+        warm = False
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            if cell["id"] in given_up:
+                outcomes[cell["id"]] = given_up[cell["id"]]
+                continue
+            timed = is_answer(cell) or is_test(cell)
+            if timed and not warm:
+                warm = kernel.run(WARM_UP, START_SECONDS).status == "ok"
+            seconds = timeout if timed else START_SECONDS
+            outcomes[cell["id"]] = outcome = kernel.run(cell.source, seconds)
+            if outcome.lost:
                 break
-            except (CellTimeoutError, DeadKernelError) as error:
-                given_up[self.current] = type(error).__name__
-                cell = nb.cells[self.current]
-                cell.metadata["tags"] = [*cell.metadata.get("tags", []), SKIP]
-        for index, name in given_up.items():
-            cell = nb.cells[index]
-            cell.metadata["tags"].remove(SKIP)
-            cell.outputs = [new_output("error", ename=name, evalue="", traceback=[name])]
-        return nb, resources
+    return outcomes
 
-    def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
-        self.current = index
-        return super().preprocess_cell(cell, resources, index)
+
+def with_outputs(notebook: NotebookNode, outcomes: dict[str, Outcome]) -> NotebookNode:
+    """A copy of the notebook with what its cells wrote, and how those ended that could not."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        outcome = outcomes.get(cell["id"])
+        if outcome:
+            cell.outputs = outcome.outputs
+            if outcome.status in ("too long", "ended"):
+                said = {"ename": outcome.status, "evalue": "", "traceback": [outcome.status]}
+                cell.outputs = [*outcome.outputs, {"output_type": "error", **said}]
+    return notebook

@@ -1,44 +1,73 @@
-"""Grading a class: every submission through nbgrader, one after another, and no submission can stop the rest.
+"""Grading a class: one submission after another, and no submission can stop the rest.
 
-The submissions run as you: nbgrader is not a sandbox (see `vlm_lib.grading`).
+The submissions run as you: a process of its own is not a sandbox (see `vlm_lib.grading`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
-from vlm_lib.grading.course import Course
-from vlm_lib.grading.intake import Submission, SubmissionError, collect, find_notebook, read_notebook, restore
-from vlm_lib.grading.release import write_whole
-from vlm_lib.grading.scores import Result, blank_scores, read_result
+from vlm_lib.grading.execute import run_notebook, with_outputs
+from vlm_lib.grading.intake import SubmissionError, fill, read_answers
+from vlm_lib.grading.kernel import KernelError
+from vlm_lib.grading.release import grading_version
+from vlm_lib.grading.results import Results
+from vlm_lib.grading.scores import Result, blank_scores, judge
 from vlm_lib.grading.sheet import SheetError, read_sheet
-from vlm_lib.grading.written import number, scores_csv, student_report, summary
+from vlm_lib.grading.submissions import Submission, collect, find_notebook, read_bytes
+from vlm_lib.grading.written import number
 
 
-def grade_one(course: Course, released: NotebookNode, submission: Submission) -> Result:
-    """Grade one submission; a submission that cannot be graded gives a `Result` that says why."""
-    student, key = submission.student, submission.key
+@dataclass(frozen=True)
+class Taken:
+    """What was taken from a submission: the texts of its answers, or why there are none."""
+
+    submission: Submission
+    answers: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    def result(self, **parts) -> Result:
+        """A result for this submission."""
+        return Result(self.submission.student, self.submission.key, notes=self.notes, **parts)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SubmissionError | KernelError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"it cannot be read: {error.strerror or error}"
+    return f"grading itself failed, which is a fault of ours: {type(error).__name__}: {error}"
+
+
+def take(submission: Submission, sheet: str, released: NotebookNode) -> Taken:
+    """Read one submission. Whatever is wrong with it becomes its `problem`, so that the class goes on."""
     try:
-        path = find_notebook(submission.path, course.sheet.name)
-        notebook = read_notebook(path)
-        notes = restore(notebook, released)
-    except SubmissionError as error:
-        return Result(student, key, problem=str(error))
-    if submission.path.is_dir() and path.stem not in (course.sheet.name, f"{course.sheet.name}_student"):
-        notes.append(f"the file is named {path.name}, the sheet {course.sheet.name}_student.ipynb")
-    target = course.file("submitted", key)
-    target.parent.mkdir(parents=True)
-    nbformat.write(notebook, target)
-    problem = course.autograde(key)
-    if problem:
-        return Result(student, key, notes=tuple(notes), problem=f"nbgrader failed: {problem}")
-    graded = nbformat.read(course.file("autograded", key), as_version=4)
-    return read_result(course, student, key, graded, notes)
+        path, notes = find_notebook(submission.path, sheet)
+        answers = read_answers(read_bytes(path), released)
+    except Exception as error:
+        return Taken(submission, problem=_reason(error))
+    return Taken(submission, answers.texts, (*submission.notes, *notes, *answers.notes))
+
+
+def run(taken: Taken, released: NotebookNode, timeout: float) -> tuple[Result, NotebookNode | None]:
+    """Grade one submission, and return the executed notebook if there is one."""
+    executed = None
+    try:
+        if taken.problem:
+            raise SubmissionError(taken.problem)
+        filled = fill(released, taken.answers)
+        outcomes = run_notebook(filled, timeout)
+        executed = with_outputs(filled, outcomes)
+        scores, errors = judge(released, filled, outcomes, timeout)
+    except Exception as error:
+        return taken.result(problem=_reason(error)), executed
+    return taken.result(scores=scores, own_errors=errors), executed
 
 
 def grade(
@@ -46,33 +75,44 @@ def grade(
     submissions: str | Path,
     out: str | Path,
     *,
-    timeout: int = 30,
+    timeout: float = 30,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     """Grade all `submissions` (a folder, or an .ipynb, for each student) and write the results into `out`.
 
-    `timeout`: seconds that one cell may take. `out` gets scores.csv, summary.md, reports/STUDENT.md and nbgrader/,
-    the tree with the executed notebooks and the gradebook; scores.csv is complete after each submission.
-    Raises: SheetError for a sheet that cannot be used, no submissions, or an `out` that holds something already.
+    `timeout`: seconds that one cell may take. What `out` gets, complete after each submission, stands in
+    `vlm_lib.grading.results`. If it holds results of an earlier run, those are kept whose answers, sheet, library
+    and time limit are the same; the rest is graded, also what was not graded then.
+    Raises: SheetError for a sheet that cannot be used, no submissions, or an `out` that holds anything else.
     """
     source, out = read_sheet(sheet), Path(out)
-    if timeout < 1:
-        raise SheetError(f"timeout: got {timeout}, expected at least 1 s")
+    if not timeout > 0:
+        raise SheetError(f"timeout: got {timeout}, expected more than 0 s")
     todo = collect(submissions)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SheetError(f"out: {out} holds something already (marks?), expected a new or empty folder")
-    course = Course(out / "nbgrader", source, timeout)
-    released = course.generate()
-    columns = blank_scores(source)
-    results: list[Result] = []
-    for count, submission in enumerate(todo, 1):
+    if out.resolve().is_relative_to(Path(submissions).resolve()):
+        raise SheetError(f"out: {out} lies in the folder of the submissions, expected another place")
+    released = grading_version(source)
+    results = Results(out, source.name, released, timeout)
+    aside = results.open()
+    if aside:
+        say(aside)
+    taken = [take(submission, source.name, released) for submission in todo]
+    basis = [results.basis(one.answers, one.notes) for one in taken]
+    known = [results.kept(one.submission.key, of) for one, of in zip(taken, basis, strict=True)]
+    kept = sum(result is not None for result in known)
+    if kept:
+        say(f"kept: {kept} results of an earlier run")
+    columns = blank_scores(released)
+    for at, one in enumerate(taken):
+        if known[at]:
+            continue
         start = time.perf_counter()
-        result = grade_one(course, released, submission)
-        results.append(result)
-        write_whole(out / "reports" / f"{result.key}.md", student_report(result, source.name))
-        write_whole(out / "scores.csv", scores_csv(results, columns))
-        write_whole(out / "summary.md", summary(results, source.name))
+        known[at], executed = run(one, released, timeout)
+        result = known[at]
+        results.write(result, executed, basis[at])
+        results.write_class(list(filter(None, known)), columns)
         short = result.problem.splitlines()[0] if result.problem else ""
         verdict = f"NOT GRADED: {short}" if short else f"{number(result.points)} of {number(result.most)}"
-        say(f"[{count}/{len(todo)}] {submission.student}: {verdict} ({time.perf_counter() - start:.1f} s)")
-    return results
+        say(f"[{at + 1}/{len(taken)}] {result.student}: {verdict} ({time.perf_counter() - start:.1f} s)")
+    results.write_class(known, columns)
+    return known

@@ -1,20 +1,25 @@
-"""Taking in submissions: finding each student's notebook, and putting back what is missing from it."""
+"""What is taken from a submission: the text of the answers, and nothing else.
+
+A submitted file is a row of bytes that anything may have happened to. `read_answers` takes from it the text of
+those cells that the sheet asks for, by their `grade_id`; `fill` puts these texts into the sheet. Everything else
+that is run or counted (tests, metadata, tags, order) is the sheet's own, so damage elsewhere in a file can neither
+stop grading nor change a mark.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
-import re
+from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from vlm_lib.grading.sheet import SheetError, grade_id, nbgrader_of
+from vlm_lib.grading.sheet import LABEL, grade_id, is_answer
 
-NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
-IGNORED = ("__MACOSX", "__pycache__")
+MOST_BYTES = 100_000_000
+KINDS = {type(None): "null", bool: "true or false", float: "a number", list: "a list", dict: "an object"}
 
 
 class SubmissionError(ValueError):
@@ -22,110 +27,113 @@ class SubmissionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Submission:
-    """What one student handed in: a folder or an .ipynb. `key` names it in nbgrader's tree."""
+class Answers:
+    """The texts of a submission's answers by `grade_id`, and what the teacher should know."""
 
-    student: str
-    path: Path
-    key: str
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name in IGNORED
+    texts: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def collect(folder: str | Path) -> list[Submission]:
-    """All submissions in a folder, each a student's folder or .ipynb. Raises: SheetError if there is none."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise SheetError(
-            f"submissions: found no folder {folder}, expected one with a folder or .ipynb per student"
-        )
-    paths = sorted(path for path in folder.iterdir() if not _hidden(path))
-    if not paths:
-        raise SheetError(f"submissions: {folder} is empty, expected a folder or an .ipynb for each student")
-    found, taken = [], set()
-    for path in paths:
-        student = path.name if path.is_dir() else path.name.removesuffix(".ipynb")
-        key = re.sub(r"[^\w.-]+", "_", student)
-        while key in taken:  # a folder and a file of the same name are two submissions, and both are kept
-            key += "_2"
-        taken.add(key)
-        found.append(Submission(student, path, key))
-    return found
+def _dict(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
 
 
-def find_notebook(path: Path, sheet_name: str) -> Path:
-    """The notebook to grade: the file itself, or the one in a student's folder. Raises: SubmissionError."""
-    if path.is_file():
-        if path.suffix != ".ipynb":
-            raise SubmissionError(f"{path.name} is no notebook: expected an .ipynb, or a folder with one")
-        return path
-    inside = [
-        file
-        for file in sorted(path.rglob("*.ipynb"))
-        if not any(map(_hidden, [file, *file.relative_to(path).parents][:-1]))
-    ]
-    named = [file for file in inside if file.stem in (sheet_name, f"{sheet_name}_student")]
-    candidates = named if len(inside) > 1 else inside
-    if len(candidates) == 1:
-        return candidates[0]
-    names = ", ".join(str(file.relative_to(path)) for file in inside) or "no notebook at all"
-    expected = f"expected one notebook, or one named {sheet_name}_student.ipynb"
-    raise SubmissionError(f"the folder holds {names}; {expected}")
+def _name(cell: dict, known: set[str]) -> str | None:
+    """Which of the sheet's cells this is: by its grade_id, else by its id, which Colab keeps in the metadata."""
+    metadata = _dict(cell.get("metadata"))
+    names = _dict(metadata.get("nbgrader")).get("grade_id"), cell.get("id"), metadata.get("id")
+    return next((name for name in names if isinstance(name, str) and name in known), None)
 
 
-def read_notebook(path: Path) -> NotebookNode:
-    """A submitted notebook's cells, without outputs. Raises: SubmissionError if the file is not a notebook."""
+def _parse(data: bytes) -> dict:
+    if len(data) > MOST_BYTES:
+        raise SubmissionError(f"the file has {len(data)} bytes, expected at most {MOST_BYTES}")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        # No number is needed, and an integer of 5,000 digits is more than Python reads: as a float it is infinite.
+        parsed = json.loads(data.decode("utf-8-sig"), parse_int=float)
     except UnicodeDecodeError as error:
-        raise SubmissionError(f"{path.name} is not a text file ({error}); expected a notebook") from error
+        raise SubmissionError(f"the file is not a text file ({error}), expected a notebook") from error
     except json.JSONDecodeError as error:
-        raise SubmissionError(f"{path.name} is damaged: not valid JSON ({error})") from error
-    if not isinstance(data, dict) or not isinstance(data.get("cells"), list):
-        raise SubmissionError(f"{path.name} has no list of cells; expected a notebook in format 4")
-    notebook = new_notebook()
-    for number, cell in enumerate(data["cells"]):
-        if not isinstance(cell, dict) or cell.get("cell_type") not in NEW_CELL or "source" not in cell:
-            raise SubmissionError(f"{path.name} is damaged: cell {number} is not a notebook's cell")
-        metadata = NotebookNode(cell.get("metadata") or {})
-        for key, value in metadata.items():
-            metadata[key] = NotebookNode(value) if isinstance(value, dict) else value
-        new = NEW_CELL[cell["cell_type"]]("".join(cell["source"]), metadata=metadata)
-        new["id"] = str(cell.get("id") or metadata.get("id") or number)  # Colab keeps ids in the metadata
-        notebook.cells.append(new)
-    return notebook
+        raise SubmissionError(f"the file is damaged: not valid JSON ({error})") from error
+    except RecursionError as error:
+        raise SubmissionError("the file is damaged: its brackets are nested too deeply") from error
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("cells"), list):
+        raise SubmissionError("the file has no list of cells, expected a notebook in format 4")
+    return parsed
 
 
-def restore(notebook: NotebookNode, released: NotebookNode) -> list[str]:
-    """Give the sheet's cells in a submission their metadata back, and add those that are missing; returns notes.
+def _text(name: str, source: Any) -> str:
+    """The text of an answer, which a notebook holds as one string or as a list of lines."""
+    lines = source if isinstance(source, list) else [source]
+    if not all(isinstance(line, str) for line in lines):
+        kinds = " and ".join(sorted({KINDS[type(line)] for line in lines if not isinstance(line, str)}))
+        raise SubmissionError(f"the file is damaged: the cell {name} holds {kinds}, expected text")
+    text = "".join(lines)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SubmissionError(f"the file is damaged: the cell {name} holds half of a character") from error
+    return text
 
-    Raises: SubmissionError if the notebook has none of the sheet's cells.
-    """
-    ours = {grade_id(cell): cell for cell in released.cells if grade_id(cell)}
-    present: dict[str, NotebookNode] = {}
+
+def _one_text(name: str, sources: list, placeholder: str) -> str:
+    """The text of an answer of which a notebook may hold copies; only the student knows which of two is meant."""
+    written = dict.fromkeys(_text(name, source) for source in sources)
+    written.pop(placeholder, None)
+    if len(written) > 1:
+        raise SubmissionError(f"the cell {name} stands there {len(written)} times, with different answers")
+    return next(iter(written), placeholder)
+
+
+def _check_sheet(label: Any, found: set[str], released: NotebookNode, known: set[str]) -> None:
+    """Refuse another sheet's notebook; ids such as `reach-solution` occur in several sheets."""
+    name = released.metadata[LABEL]["sheet"]
+    if isinstance(label, str):
+        if label != name:
+            raise SubmissionError(f"this is a notebook of the sheet {label[:60]!r}, expected {name!r}")
+    elif 2 * len(found) < len(known):
+        raise SubmissionError(
+            f"{len(found)} of the {len(known)} cells of the sheet {name} are in this notebook, and it does not "
+            "say which sheet it is: is it another one?"
+        )
+
+
+def read_answers(data: bytes, released: NotebookNode) -> Answers:
+    """The answers in a submitted file to the sheet `released`. Raises: SubmissionError, and nothing else."""
+    notebook = _parse(data)
+    known = {name for name in map(grade_id, released.cells) if name}
+    ids = [cell["id"] for cell in released.cells]
+    placeholders = {grade_id(cell): cell.source for cell in released.cells if is_answer(cell)}
+    sources: dict[str, list] = defaultdict(list)
+    own = 0
+    for cell in map(_dict, notebook["cells"]):
+        name = _name(cell, known)
+        if name:
+            sources[name].append(cell.get("source"))
+        elif cell.get("cell_type") == "code" and cell.get("source") and cell.get("id") not in ids:
+            own += 1
+    label = _dict(_dict(notebook.get("metadata")).get(LABEL)).get("sheet")
+    _check_sheet(label, set(sources), released, known)
+    texts = {
+        name: _one_text(name, sources[name], placeholder)
+        for name, placeholder in placeholders.items()
+        if name in sources
+    }
+    if not texts:
+        raise SubmissionError("none of the sheet's cells for answers is in this notebook")
     notes = []
-    for number, cell in enumerate(notebook.cells):
-        name = grade_id(cell) or cell["id"]
-        cell.metadata.pop("nbgrader", None)
-        cell["id"] = f"own-{number}"
-        if name in present:
-            notes.append(f"the cell {name} stands there twice; the first one was graded")
-        elif name in ours:
-            cell.metadata["nbgrader"] = copy.deepcopy(nbgrader_of(ours[name]))
-            cell["id"] = name
-            present[name] = cell
-    if not present:
-        raise SubmissionError("none of the sheet's cells is in this notebook: is it another sheet's?")
-    missing = [name for name in ours if name not in present]
+    missing = [name for name in placeholders if name not in texts]
     if missing:
-        notes.append(f"missing, and put back as the sheet has it: {', '.join(missing)}")
-    after = 0
-    for name, cell in ours.items():
-        if name in present:
-            after = next(index for index, own in enumerate(notebook.cells) if own is present[name]) + 1
-        else:
-            notebook.cells.insert(after, copy.deepcopy(cell))
-            after += 1
-    return notes
+        notes.append(f"missing, and graded as the sheet has it: {', '.join(missing)}")
+    if own:
+        notes.append(f"added code cells, not run: {own}; only the sheet's cells for answers are graded")
+    return Answers(texts, tuple(notes))
+
+
+def fill(released: NotebookNode, answers: dict[str, str]) -> NotebookNode:
+    """The notebook to be run: the sheet `released`, with the texts of the answers in their cells."""
+    notebook = copy.deepcopy(released)
+    for cell in notebook.cells:
+        if is_answer(cell):
+            cell.source = answers.get(grade_id(cell), cell.source)
+    return notebook

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 
-from vlm_lib.grading.course import Course, quiet_nbgrader
-from vlm_lib.grading.sheet import Sheet, grade_id, nbgrader_of, task_of
+from vlm_lib.grading.intake import SubmissionError
+from vlm_lib.grading.kernel import Outcome
+from vlm_lib.grading.sheet import grade_id, is_answer, is_test, nbgrader_of, task_of
 
-TIMED_OUT = ("CellTimeoutError", "KeyboardInterrupt")
 LONGEST = 1200  # characters of a message; an answer may put a whole tensor into its error
 
 
 @dataclass(frozen=True)
 class Score:
-    """One graded cell: `points` of `most`, None while it waits for a mark by hand, and what its test said."""
+    """One graded cell: `points` of `most`, and what its test said.
+
+    An answer in words is marked `by_hand`: `points` are None while it waits, and `answer` is its text.
+    """
 
     name: str
     points: float | None
     most: float
     message: str = ""
     by_hand: bool = False
+    answer: str = ""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One submission. `problem` says why it could not be graded; then there are no scores, not even zeros."""
+    """One submission. `problem` says why it could not be graded; then there are no scores, not even zeros.
+
+    `own_errors`: the names of cells for answers that did not run to their end, and why.
+    """
 
     student: str
     key: str
@@ -51,56 +57,63 @@ class Result:
         """The points of answers that a person has yet to mark."""
         return sum(score.most for score in self.scores if score.points is None)
 
+    def to_json(self) -> dict:
+        """As dictionaries and lists; `from_json` makes the same result of them."""
+        return asdict(self)
 
-def message_of(cell: NotebookNode, timeout: int) -> str:
+    @classmethod
+    def from_json(cls, data: dict) -> Result:
+        scores = tuple(Score(**score) for score in data["scores"])
+        errors = tuple((name, message) for name, message in data["own_errors"])
+        return cls(**data | {"scores": scores, "own_errors": errors, "notes": tuple(data["notes"])})
+
+
+def message_of(outcome: Outcome, timeout: float) -> str:
     """Why a cell failed, in one message; empty if it did not."""
-    errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
-    names = [error.ename for error in errors]
-    if any(name in TIMED_OUT for name in names):
-        return f"stopped after {timeout} s without a result: is there a loop that never ends?"
-    if "DeadKernelError" in names:
-        return "ended the Python process (os._exit, or more memory than there is)"
-    if errors:
-        error = errors[0]
-        text = error.evalue if error.ename == "NotYet" else f"{error.ename}: {error.evalue}"
-    else:
-        written = (o for o in cell.get("outputs", []) if o.output_type == "stream" and o.name == "stderr")
-        text = "".join(f"wrote to stderr, which counts as a failure: {output.text}" for output in written)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
+    if outcome.status == "too long":
+        return f"stopped after {timeout:g} s without a result: is there a loop that never ends?"
+    if outcome.status == "ended":
+        return "ended the Python process (exit, or more memory than there is)"
+    text = outcome.message if outcome.name == "NotYet" else f"{outcome.name}: {outcome.message}"
+    text = "" if outcome.status == "ok" else re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
     return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
 
 
-def blank_scores(sheet: Sheet) -> tuple[Score, ...]:
+def blank_scores(released: NotebookNode) -> tuple[Score, ...]:
     """The graded cells of a sheet in order, without points."""
-    graded = [cell for cell in sheet.notebook.cells if nbgrader_of(cell).get("grade")]
     return tuple(
-        Score(
-            grade_id(cell),
-            None,
-            float(nbgrader_of(cell)["points"]),
-            by_hand=nbgrader_of(cell).get("solution", False),
-        )
-        for cell in graded
+        Score(grade_id(cell), None, float(nbgrader_of(cell)["points"]), by_hand=is_answer(cell))
+        for cell in released.cells
+        if nbgrader_of(cell).get("grade")
     )
 
 
-def read_result(course: Course, student: str, key: str, graded: NotebookNode, notes: list[str]) -> Result:
-    """Collect what nbgrader entered in its gradebook and what the executed notebook says."""
-    timeout = course.config.ExecuteEveryCell.timeout
-    cells = {grade_id(cell): cell for cell in graded.cells if grade_id(cell)}
-    with quiet_nbgrader(), Gradebook(course.gradebook) as gradebook:
-        submitted = gradebook.find_submission_notebook(course.sheet.name, course.sheet.name, key)
-        points = {
-            grade.name: (None if grade.needs_manual_grade else grade.score, grade.max_score)
-            for grade in submitted.grades
-        }
-    scores = tuple(
-        Score(entry.name, *points[entry.name], message_of(cells[entry.name], timeout), entry.by_hand)
-        for entry in blank_scores(course.sheet)
-    )
-    own = [cell for cell in graded.cells if not nbgrader_of(cell).get("grade")]
-    errors = tuple((grade_id(cell) or "a cell of your own", message_of(cell, timeout)) for cell in own)
-    return Result(student, key, scores, tuple(pair for pair in errors if pair[1]), tuple(notes))
+def judge(
+    released: NotebookNode, filled: NotebookNode, outcomes: dict[str, Outcome], timeout: float
+) -> tuple[tuple[Score, ...], tuple[tuple[str, str], ...]]:
+    """The scores, and the errors of cells for answers: a test gives its points if it ran to its end.
+
+    What a cell wrote to stdout or stderr changes nothing. Raises: SubmissionError if a cell of the sheet's own,
+    such as its imports, failed: then no test says anything about the student.
+    """
+    scores, errors = [], []
+    blank = {score.name: score for score in blank_scores(released)}
+    for cell, given in zip(filled.cells, released.cells, strict=True):
+        name, outcome = grade_id(cell) or cell["id"], outcomes.get(cell["id"])
+        message = message_of(outcome, timeout) if outcome else ""
+        if message and not is_answer(cell) and not is_test(cell):
+            raise SubmissionError(f"the sheet's own cell {name} failed, so nothing was graded: {message}")
+        if message and is_answer(cell):
+            errors.append((name, message))
+        if name not in blank:
+            continue
+        most = blank[name].most
+        if is_test(cell):
+            scores.append(Score(name, 0.0 if message else most, most, message))
+        else:
+            untouched = cell.source.strip() == given.source.strip()
+            scores.append(Score(name, 0.0 if untouched else None, most, message, True, cell.source))
+    return tuple(scores), tuple(errors)
 
 
 def tasks_of(scores: tuple[Score, ...]) -> list[str]:

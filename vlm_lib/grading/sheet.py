@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 EXERCISES = Path("notebooks") / "exercises"
+LABEL = "vlm_lib"  # the notebook's own metadata under this name say which sheet it is
 
 
 class SheetError(ValueError):
@@ -38,6 +39,16 @@ def nbgrader_of(cell: NotebookNode) -> dict:
 def grade_id(cell: NotebookNode) -> str | None:
     """The name under which nbgrader knows a cell, None for a cell that it leaves alone."""
     return nbgrader_of(cell).get("grade_id")
+
+
+def is_answer(cell: NotebookNode) -> bool:
+    """Whether students write in this cell."""
+    return bool(nbgrader_of(cell).get("solution"))
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether this cell's code gives points."""
+    return bool(nbgrader_of(cell).get("grade")) and not is_answer(cell)
 
 
 def task_of(name: str) -> str:
@@ -77,5 +88,6 @@ def read_sheet(sheet: str | Path) -> Sheet:
             raise SheetError(f"sheet: the test cell {grade_id(cell)!r} in {path} has no cell to answer in")
     for number, cell in enumerate(notebook.cells):
         cell["id"] = grade_id(cell) or f"cell-{number:02d}"  # made anew by jupytext at each reading otherwise
-    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = from_dict({"kernelspec": kernel, LABEL: {"sheet": path.stem}})
     return Sheet(path.stem, path, notebook)

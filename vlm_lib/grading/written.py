@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from vlm_lib.grading.scores import Result, Score, tasks_of
 from vlm_lib.grading.sheet import task_of
 
+FORMULA = tuple("=+-@\t\r＝＋－＠")  # what may begin a formula, also as Chinese and Japanese keyboards write it
 LONGEST_LINE = 200  # of a message in the summary; the students' reports have them whole
 
 
@@ -17,16 +18,26 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
+def _as_text(text: str) -> str:
+    """Keep a spreadsheet from reading a name or a remark as a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
 def scores_csv(results: list[Result], scores: tuple[Score, ...]) -> str:
-    """One row per submission; `scores` gives the tasks. A cell is empty where nothing was graded yet."""
+    """One row per submission; `scores` gives the tasks. A cell is empty where nothing was graded yet.
+
+    It begins with a byte order mark, without which Excel takes the names for Latin-1.
+    """
     tasks = tasks_of(scores)
     text = io.StringIO()
+    text.write("\ufeff")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["student", "status", "points", "of", "by_hand", *tasks, "remarks"])
     for result in results:
-        remarks = "; ".join(filter(None, [result.problem, *result.notes]))
+        student = _as_text(result.student)
+        remarks = _as_text("; ".join(filter(None, [result.problem, *result.notes])))
         if result.problem:
-            table.writerow([result.student, "not graded", "", "", "", *[""] * len(tasks), remarks])
+            table.writerow([student, "not graded", "", "", "", *[""] * len(tasks), remarks])
             continue
         earned: dict[str, float | None] = defaultdict(float)
         for score in result.scores:
@@ -34,7 +45,7 @@ def scores_csv(results: list[Result], scores: tuple[Score, ...]) -> str:
             earned[task] = None if score.points is None else (earned[task] or 0.0) + score.points
         cells = ["" if earned[task] is None else number(earned[task]) for task in tasks]
         totals = map(number, (result.points, result.most, result.waiting))
-        table.writerow([result.student, "graded", *totals, *cells, remarks])
+        table.writerow([student, "graded", *totals, *cells, remarks])
     return text.getvalue()
 
 
@@ -70,9 +81,19 @@ def student_report(result: Result, sheet: str) -> str:
             elif score.message:
                 lines += _indented(score.message)
             said = score.message
-    others = [message for name, message in result.own_errors if name == "a cell of your own"]
-    for message in others:
-        lines += ["", "A cell that you added did not run to its end:", *_indented(message)]
+    return "\n".join(lines) + "\n"
+
+
+def by_hand(results: list[Result], sheet: str) -> str:
+    """The answers in words that wait for a mark, question by question."""
+    lines = [f"# {sheet}: answers in words", ""]
+    waiting = [(score, result) for result in results for score in result.scores if score.points is None]
+    for name in dict.fromkeys(score.name for score, _ in waiting):
+        lines += [f"## {task_of(name)}", ""]
+        for score, result in waiting:
+            if score.name == name:
+                lines += [f"**{result.student}** (up to {number(score.most)} points)"]
+                lines += ["", *(f"> {line}" for line in score.answer.splitlines()), ""]
     return "\n".join(lines) + "\n"
 
 
@@ -82,7 +103,7 @@ def summary(results: list[Result], sheet: str) -> str:
     lines = [f"# {sheet}", "", f"{len(results)} submissions, {len(graded)} graded.", ""]
     for result in results:
         if result.problem:
-            lines += [f"- Not graded: {result.student}: {result.problem}"]
+            lines += [f"- Not graded: {result.student}: {result.problem.splitlines()[0]}"]
     if not graded:
         return "\n".join(lines) + "\n"
     lines += ["", "| test | full points |", "|---|---|"]

@@ -1,4 +1,4 @@
-"""Figures in plain HTML and JavaScript that need neither kernel nor network, and labs that need a kernel.
+"""Figures in plain HTML and JavaScript that need neither kernel nor network.
 
 A new figure is one Python file that calls `figure(name, ...)` and one `assets/<name>.js` that defines
 `mount(root, config, publish)`; an optional `assets/<name>.css` adds to the style that all figures share.
@@ -8,23 +8,16 @@ Chapters: every one.
 from vlm_lib.interactive.figure import Html, figure
 from vlm_lib.interactive.flamingo_page import flamingo_page
 from vlm_lib.interactive.mask_explorer import mask_explorer
-from vlm_lib.interactive.masked_caption import masked_caption
-from vlm_lib.interactive.phi_explorer import phi_explorer
-from vlm_lib.interactive.phi_lab import PhiLab, phi_lab
 from vlm_lib.interactive.quiz import Option, Question, quiz
 from vlm_lib.interactive.similarity_matrix import similarity_matrix
 
 __all__ = [
     "Html",
     "Option",
-    "PhiLab",
     "Question",
     "figure",
     "flamingo_page",
     "mask_explorer",
-    "masked_caption",
-    "phi_explorer",
-    "phi_lab",
     "quiz",
     "similarity_matrix",
 ]

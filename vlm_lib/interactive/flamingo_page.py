@@ -110,7 +110,8 @@ def _static(recording: Recording, sources: list[list[str]], word: int) -> str:
     number = 0
     for position, (token, phi) in enumerate(zip(recording.tokens, recording.phi, strict=True)):
         if position and phi > recording.phi[position - 1]:
-            parts += f'<img alt="image {phi}" width="48" height="48" src="{sources[number][0]}">'
+            alt = f"image {phi}, which the words after it describe"
+            parts += f'<img alt="{alt}" width="48" height="48" src="{sources[number][0]}">'
             number += 1
         else:
             mark = ' class="vlm-chosen"' if position == word else ""

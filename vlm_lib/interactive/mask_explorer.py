@@ -1,4 +1,6 @@
-"""The book's attention masks, one at a time, and what a row reaches after several layers. Chapter: 03_attention.
+"""The book's attention masks, one at a time, and what a row reaches after several layers.
+
+Chapters: 03_attention, 34_flamingo.
 
 The script computes in the browser what `attention.masks` and products of boolean matrices compute here; a test
 compares the two on random sequences.
@@ -7,7 +9,7 @@ compares the two on random sequences.
 from html import escape
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from vlm_lib.attention.masks import (
@@ -42,7 +44,8 @@ def mask_explorer(
 
     - "full", "causal", "prefix-LM" (`prefix` tokens see one another both ways): self-attention, the columns are
       the tokens themselves, an image being one token;
-    - "last image", "all previous images": cross-attention, the columns are the images of the sequence.
+    - "last image", "all previous images": cross-attention, the columns are the images of the sequence, and beside
+      each token stands phi, the number of images at or before it.
 
     With `layers` (1 to 4) the figure also shows what a row reaches indirectly. Let M be the mask. One layer
     reaches R_1 = M, each further one R_{n+1} = B R_n, a product of boolean matrices. For self-attention B is M.
@@ -51,8 +54,7 @@ def mask_explorer(
 
     Raises `ValueError` for a sequence of no or more than 16 tokens, or without an image under a cross-attention
     mask; an unknown `mask`; a `prefix` that is no integer from 0 to the number of tokens; `layers` outside 1 to 4.
-    Sources: SimVLM, section 3.1 (arXiv 2108.10904); Flamingo, section 2.1.3 (arXiv 2204.14198).
-    Chapter: 03_attention.
+    Sources: SimVLM, section 3.1 (arXiv 2108.10904); Flamingo, section 2.3 (arXiv 2204.14198v2).
     """
     tokens = sequence.split()
     if not 0 < len(tokens) <= MAX_TOKENS:
@@ -70,7 +72,7 @@ def mask_explorer(
         caption="A row attends to columns. In self-attention the columns are the tokens, and a row reaches what "
         "the tokens it attends to reached one layer before. Under the image masks the columns are images, and "
         "between two cross-attention layers stands causal self-attention: a token reaches what the tokens up to "
-        "it reached one layer before.",
+        "it reached one layer before. φ counts the images at or before a token; the last image is number φ.",
     )
 
 
@@ -83,8 +85,13 @@ def direct_mask(tokens: list[str], mask: str, prefix: int) -> Bool[Tensor, "seq 
         return causal_mask(seq)
     if mask == "prefix-LM":
         return prefix_lm_mask(torch.tensor([prefix]), seq)[0]
-    phi = image_index(torch.tensor([[token == IMAGE for token in tokens]]))
-    return CROSS_MASKS[mask](phi, int(phi.max()), 1)[0]
+    phi = phi_of(tokens)
+    return CROSS_MASKS[mask](phi[None], int(phi.max()), 1)[0]
+
+
+def phi_of(tokens: list[str]) -> Int[Tensor, " seq"]:
+    """How many images stand at or before each token."""
+    return image_index(torch.tensor([[token == IMAGE for token in tokens]]))[0]
 
 
 def reached_after(
@@ -108,10 +115,10 @@ def _static(tokens: list[str], mask: str, prefix: int, layers: int) -> str:
     cross = mask in CROSS_MASKS
     reached = reached_after(direct, causal_mask(len(tokens)) if cross else direct, layers)
     columns = [f"image {i + 1}" for i in range(direct.shape[1])] if cross else tokens
-    heads = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    heads = "".join(f'<th scope="col">{escape(column)}</th>' for column in ["φ"] * cross + columns)
     rows = ""
-    for token, *row in zip(tokens, direct.tolist(), reached.tolist(), strict=True):
-        cells = "".join(CELLS[pair] for pair in zip(*row, strict=True))
+    for token, phi, *row in zip(tokens, phi_of(tokens).tolist(), direct.tolist(), reached.tolist(), strict=True):
+        cells = f'<td class="vlm-n">{phi}</td>' * cross + "".join(CELLS[pair] for pair in zip(*row, strict=True))
         rows += f'<tr><th scope="row">{escape(token)}</th>{cells}</tr>'
     within = f", {_share(reached)} are reached within {layers} layers (● and ○)" if layers > 1 else ""
     return (

@@ -3,6 +3,8 @@
 A `group` of `None` is one process: everything is then the identity, and no collective runs.
 """
 
+import hashlib
+
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
@@ -14,23 +16,26 @@ def world(group: dist.ProcessGroup | None) -> tuple[int, int]:
     return (0, 1) if group is None else (dist.get_rank(group), dist.get_world_size(group))
 
 
-def require_agreement(features: Tensor, error: ValueError | None, group: dist.ProcessGroup | None) -> None:
-    """Raise on every rank if one of them has an `error` of its own or features of another shape.
+def require_agreement(
+    told: dict[str, object], error: ValueError | None, device: torch.device, group: dist.ProcessGroup
+) -> None:
+    """Raise on every rank if one of them has an `error` of its own, or if what they `told` of the call differs.
 
-    A rank that raised alone would leave the others waiting in the next collective for ever.
+    A rank that raised alone, or went on to another collective, would leave the others waiting for ever. The first
+    collective has a fixed size: a digest a value, so that ranks which disagree can still talk about it.
     """
-    if group is not None:
-        shape = list(features.shape) if features.ndim == 2 else [-1, -1]
-        status = torch.tensor([int(error is None), *shape], device=features.device)
-        told = all_gather(status[None], group).tolist()
-        bad = [rank for rank, (fine, *_) in enumerate(told) if not fine]
-        shapes = [shape for _, *shape in told]
-        if bad and error is None:
-            error = ValueError(f"ranks {bad} of group were given features that this function refuses")
-        elif any(shape != shapes[0] for shape in shapes) and error is None:
-            error = ValueError(f"image_features has shapes {shapes} on the ranks of group, expected one shape")
+    digests = [int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:7], "big") for value in told.values()]
+    status = torch.tensor([[int(error is None), *digests]], device=device)
+    fine, *columns = all_gather(status, group).T.tolist()
     if error is not None:
         raise error
+    if bad := [rank for rank, is_fine in enumerate(fine) if not is_fine]:
+        raise ValueError(f"ranks {bad} of group were given arguments that this function refuses")
+    for name, column in zip(told, columns, strict=True):
+        if len(set(column)) > 1:  # known to every rank, so that all go on to the next collective
+            everyone = [None] * len(column)
+            dist.all_gather_object(everyone, told[name], group)
+            raise ValueError(f"{name} on the ranks of group: {everyone}, expected the same on all")
 
 
 def all_gather(
@@ -51,12 +56,17 @@ def all_sum(tensor: Tensor, group: dist.ProcessGroup | None) -> Tensor:
     return tensor
 
 
+def all_highest(tensor: Tensor, group: dist.ProcessGroup) -> Tensor:
+    """The largest over ranks, in place."""
+    dist.all_reduce(tensor, dist.ReduceOp.MAX, group)
+    return tensor
+
+
 def all_log_sum_exp(tensor: Tensor, group: dist.ProcessGroup | None) -> Tensor:
     """log of the sum over ranks of exp(tensor), entry by entry."""
     if group is None:
         return tensor
-    highest = tensor.clone()
-    dist.all_reduce(highest, dist.ReduceOp.MAX, group)
+    highest = all_highest(tensor.clone(), group)
     return all_sum((tensor - highest).exp_(), group).log_() + highest
 
 

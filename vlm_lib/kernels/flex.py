@@ -3,8 +3,7 @@
 phi never decreases, so the images that a block of text sees are consecutive, and the block mask follows from phi
 at the two ends of each block; the dense mask is never built. Text before the first image is paired with that image
 and its output discarded, so that no row has an empty softmax. Compiled on CUDA (the first call takes seconds);
-on CPU it runs uncompiled and forward only, slower than "dense". Written from the documentation of torch 2.14; not
-yet run on a GPU. Chapter: 03_attention.
+on CPU it runs uncompiled and forward only, slower than "dense". Chapter: 03_attention.
 """
 
 import functools
@@ -17,23 +16,21 @@ from torch import Tensor
 if TYPE_CHECKING:  # where it is used it is imported: that takes a third of the time that torch itself takes
     from torch.nn.attention.flex_attention import BlockMask
 
-ROWS = 128  # FlexAttention's usual block of queries
+# FlexAttention's usual block. With 64 columns, which would fit images of 64 tokens better, its CUDA kernel refuses
+ROWS = COLUMNS = 128
 
 
 def block_mask(phi: Int[Tensor, "batch seq"], images: int, tokens: int) -> "BlockMask":
-    """Which blocks of ROWS x columns hold a permitted pair; inside them `phi` decides.
-
-    Columns of a block: 64 for images of up to 64 tokens (128 would leave half of it empty), else 128.
-    """
+    """Which blocks of ROWS x COLUMNS hold a permitted pair; inside them `phi` decides."""
     from torch.nn.attention.flex_attention import BlockMask
 
-    seq, visual, columns = phi.shape[1], images * tokens, 64 if tokens <= 64 else 128
+    seq, visual = phi.shape[1], images * tokens
     number = phi.clamp(min=1)
     row_starts = torch.arange(0, seq, ROWS, device=phi.device)
     row_ends = (row_starts + ROWS - 1).clamp(max=seq - 1)
-    first = (number[:, row_starts] - 1) * tokens // columns
-    last = (number[:, row_ends] * tokens - 1) // columns
-    all_columns = -(-visual // columns)
+    first = (number[:, row_starts] - 1) * tokens // COLUMNS
+    last = (number[:, row_ends] * tokens - 1) // COLUMNS
+    all_columns = -(-visual // COLUMNS)
     # the needed blocks come first and the others after them, as the format asks for
     order = (first[:, :, None] + torch.arange(all_columns, device=phi.device)) % all_columns
 
@@ -43,7 +40,7 @@ def block_mask(phi: Int[Tensor, "batch seq"], images: int, tokens: int) -> "Bloc
     return BlockMask.from_kv_blocks(
         (last - first + 1)[:, None].int(),
         order[:, None].int(),
-        BLOCK_SIZE=(ROWS, columns),
+        BLOCK_SIZE=(ROWS, COLUMNS),
         mask_mod=sees,
         seq_lengths=(seq, visual),
     )

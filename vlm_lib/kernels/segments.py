@@ -156,13 +156,15 @@ def segments_attention(
     v: Float[Tensor, "batch heads images tokens dim"],
     phi: Int[Tensor, "batch seq"],
 ) -> Float[Tensor, "batch heads seq dim"]:
-    """See `attention.last_image_attention`. Differentiable once; a second derivative raises `RuntimeError`."""
-    device = q.device.type
-    if not torch.is_autocast_enabled(device):
-        return _Segments.apply(q, k, v, phi)
-    # under autocast compute in the low precision throughout, as fused attention does: the operators' own rules
-    # would mix the two inside
-    dtype = torch.get_autocast_dtype(device)
-    q, k, v = (t.to(dtype) if t.dtype == torch.float32 else t for t in (q, k, v))
+    """See `attention.last_image_attention`. Differentiable once; a second derivative raises `RuntimeError`.
+
+    Inputs in half precision, or under autocast, are multiplied in float32, as fused attention does inside: a score
+    rounded to bfloat16 is off by up to 2^-9 of itself, which the exponential turns into as large an error.
+    """
+    device, dtype = q.device.type, q.dtype
+    if torch.is_autocast_enabled(device) and dtype == torch.float32:
+        dtype = torch.get_autocast_dtype(device)
+        q, k, v = (t.to(dtype) for t in (q, k, v))
+    wide = torch.promote_types(dtype, torch.float32)
     with torch.autocast(device, enabled=False):
-        return _Segments.apply(q, k, v, phi)
+        return _Segments.apply(q.to(wide), k.to(wide), v.to(wide), phi).to(dtype)

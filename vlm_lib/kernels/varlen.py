@@ -2,8 +2,8 @@
 
 The text, laid end to end, is cut where the image changes; each piece goes with the tokens of its image. No mask,
 and no launch an image, as `kernels.segments` has. Text before the first image goes with that image, and its output
-is discarded, so that no piece has an empty softmax. Written from the documentation of torch 2.14 and, with the
-CUDA primitive replaced by a loop, tested on CPU; not yet run on a GPU. Chapter: 03_attention.
+is discarded, so that no piece has an empty softmax. Tests on a CPU replace
+the CUDA primitive by a loop. Chapter: 03_attention.
 """
 
 from importlib.util import find_spec

@@ -1,6 +1,6 @@
 """Training losses: contrastive (CLIP), sigmoid (SigLIP) and captioning; each is one function whatever the device.
 
-Chapters: 02_contrastive, 35_coca, and every chapter that trains a captioner.
+Chapter: 02_contrastive, and every chapter that trains a captioner.
 """
 
 from vlm_lib.losses.caption import caption_loss

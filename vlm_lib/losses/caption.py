@@ -19,7 +19,7 @@ def caption_loss(
     Positions whose target is `ignore_index` (padding, prompts, image slots) neither count nor are counted.
     Raises `ValueError` for wrong shapes, an empty batch, logits that are not finite, targets outside the
     vocabulary, or when no token counts (the mean would be 0/0).
-    Source: CoCa, section 3.1 (arXiv 2205.01917). Chapters: 12_simvlm, 35_coca.
+    Source: CoCa, section 3.1 (arXiv 2205.01917). Chapter: 34_flamingo.
     """
     require_shape("logits", logits, batch=None, seq=None, vocab=None)
     require_shape("targets", targets, batch=logits.shape[0], seq=logits.shape[1])

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from open_clip.loss import ClipLoss
 from torch import Tensor
 
+from vlm_lib.cache import write_atomically
 from vlm_lib.losses import contrastive_loss
 from vlm_lib.training.seeds import seed_everything
 
@@ -111,7 +112,8 @@ def main(argv: list[str] | None = None) -> None:
                 f"{row['variant']:<42} {row['loss']:>8.4f} {ratios[0]:>10.4f} {ratios[1]:>8.4f} {ratios[2]:>11.4f}"
             )
         if args.json:
-            args.json.write_text(json.dumps({"world_size": dist.get_world_size(), "rows": rows}, indent=1) + "\n")
+            report = {"world_size": dist.get_world_size(), "rows": rows}
+            write_atomically(args.json, json.dumps(report, indent=1) + "\n")
     dist.destroy_process_group()
 
 

@@ -120,8 +120,13 @@ class Flamingo(nn.Module):
         media = self.media(features)
         return {block: block.attention.key_value(media) for block in self.blocks}
 
-    def run_lm(self, key_values: Mapping[nn.Module, KeyValue], phi: Int[Tensor, "batch seq"], **lm_inputs):
-        """One pass of the LM in which each block acts before its layer; returns the LM's own output object."""
+    def run_lm(
+        self,
+        key_values: Mapping[nn.Module, KeyValue],
+        phi: Int[Tensor, "batch seq"],
+        **lm_inputs,
+    ):
+        """One pass of the LM, each block acting before its layer; the LM's own output."""
         layers = decoder_layers(self.lm)[:: self.every]
         reading = {
             layer: functools.partial(read_images, block, key_values[block], phi)

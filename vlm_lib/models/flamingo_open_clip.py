@@ -17,25 +17,30 @@ from vlm_lib.models.towers import PatchTokens
 
 
 def flamingo_from(
-    visual: nn.Module, lm: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, **options
+    visual: nn.Module,
+    lm: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    **options,
 ) -> Flamingo:
-    """Join a tower and an LM. `tokenizer` learns those of the tags <bos> <image> <eoc> <pad> that it lacks.
+    """Join a tower and an LM; `options` are those of `Flamingo`.
 
-    The rows of new tags are trained, and of the LM nothing else. (In the paper <image> is plain text, and <EOC>
-    the one token that is new and learnt: section 3.2.1 of arXiv 2204.14198v1. Here the tag is one token, so that
-    its position is found by its number.) `options` are those of `Flamingo`.
+    `tokenizer` learns those of the tags <bos> <image> <eoc> <pad> that it lacks. Their rows
+    are trained, and of the LM nothing else. (In the paper <image> is plain text, and <EOC>
+    the one token that is new and learnt: section 3.2.1 of arXiv 2204.14198v1. Here the tag
+    is one token, so that its position is found by its number.)
     Raises: ValueError for a slow tokenizer, or as `Flamingo` does.
     """
     if not tokenizer.is_fast:
-        raise ValueError(f"tokenizer: got the slow {type(tokenizer).__name__}, expected a fast one")
+        kind = type(tokenizer).__name__
+        raise ValueError(f"tokenizer: got the slow {kind}, expected a fast one")
     known = len(tokenizer)
     added = tokenizer.add_tokens([BOS, IMAGE, EOC, PAD], special_tokens=True)
     tokenizer.pad_token = PAD
     new_rows = grow_vocabulary(lm, known, added) if added else []
-    height, width = visual.image_size
+    tower, device = PatchTokens(visual), next(visual.parameters()).device
     with torch.no_grad():
-        tower = PatchTokens(visual)
-        media_dim = tower(torch.zeros(1, 3, height, width, device=next(visual.parameters()).device)).shape[-1]
+        blank = torch.zeros(1, 3, *visual.image_size, device=device)
+        media_dim = tower(blank).shape[-1]
     image = tokenizer.convert_tokens_to_ids(IMAGE)
     model = Flamingo(tower, lm, media_dim=media_dim, image_token_id=image, **options)
     for rows in new_rows:

@@ -41,7 +41,10 @@ def open_layers(lm: PreTrainedModel) -> None:
 
 @contextlib.contextmanager
 def before_layers(actions: Mapping[nn.Module, Action]) -> Iterator[None]:
-    """Within this block, in this thread only, a layer of `actions` gets what its action makes of its input."""
+    """Within this block each layer of `actions` gets what its action makes of its input.
+
+    In this thread only: what other threads call is not touched.
+    """
     token = _actions.set(actions)
     try:
         yield

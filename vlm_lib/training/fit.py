@@ -133,7 +133,7 @@ def weighted_gradients(
 
     Backward runs for one dataset at a time, so that only one graph is alive: the memory of one dataset, the
     gradient of all. Gradients already there are dropped first. Source: Flamingo, section 2.4 (arXiv
-    2204.14198). Raises: ValueError if there is no loss, or not one weight a loss. Chapter: 34_flamingo.
+    2204.14198v2). Raises: ValueError if there is no loss, or not one weight a loss. Chapter: 34_flamingo.
     """
     if not losses or len(losses) != len(weights):
         raise ValueError(f"weights: got {len(weights)} for {len(losses)} losses, expected one each, at least one")

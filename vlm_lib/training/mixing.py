@@ -3,7 +3,7 @@
 Flamingo sums the datasets' weighted gradients before each update ("accumulated") and reports that this beats
 taking the datasets in turn ("round_robin"). M datasets cost M batches an update in the first and one in the
 second, so the two can be compared at equal updates or at equal examples; `plan` makes either. Source:
-Flamingo, section 2.4 (arXiv 2204.14198). Chapter: 34_flamingo.
+Flamingo, section 2.4 (arXiv 2204.14198v2). Chapter: 34_flamingo.
 """
 
 from __future__ import annotations

@@ -2,12 +2,18 @@
 
 import argparse
 
+from vlm_lib.zoo.real_report import real_report
 from vlm_lib.zoo.report import build, report
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m vlm_lib.zoo", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m vlm_lib.zoo", description=__doc__)
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="how many seeds of the real captioner and of its blind twin"
+    )
+    seeds = parser.parse_args().seeds
     print(report(build()))
+    print(real_report(seeds))
 
 
 if __name__ == "__main__":

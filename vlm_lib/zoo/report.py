@@ -6,7 +6,8 @@ from pathlib import Path
 
 from vlm_lib.zoo.clip import RECIPES, tiny_clip
 from vlm_lib.zoo.lm import tiny_lm
-from vlm_lib.zoo.pretrained import WeightsUnavailable, smollm2
+from vlm_lib.zoo.packages import WeightsUnavailable
+from vlm_lib.zoo.pretrained import smollm2
 from vlm_lib.zoo.store import Card
 
 

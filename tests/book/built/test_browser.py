@@ -1,18 +1,10 @@
 """Every page in a real browser: light and dark, wide and narrow, with the network cut off."""
 
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
-import page_rules
 import pytest
+from helpers.built_book import HTML, visit
 from helpers.chromium import COLOURS
-from pairs import ROOT
 
 pytestmark = pytest.mark.browser
-HTML = ROOT / "_build" / "html"
-PAGES = [path.relative_to(HTML).as_posix() for path in page_rules.pages(HTML)]
-
 
 # Texts whose contrast with the nearest opaque background is below 4.5, or 3 for large type (WCAG 2.1, 1.4.3).
 FAINT_TEXT = (
@@ -26,7 +18,8 @@ FAINT_TEXT = (
     return [255, 255, 255];
   };
   const faint = [];
-  const texts = "article :is(p, li, td, th, dt, dd, h1, h2, h3, a:not(.headerlink), code, summary)";
+  const captions = "figcaption, .caption-text, .caption-number";
+  const texts = `article :is(p, li, td, th, dt, dd, h1, h2, h3, a:not(.headerlink), code, summary, ${captions})`;
   for (const element of document.querySelectorAll(texts)) {
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
     if (!own || !element.checkVisibility()) continue;
@@ -40,49 +33,6 @@ FAINT_TEXT = (
   return faint;
 }"""
 )
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        """Tests print nothing for each request."""
-
-
-@pytest.fixture(scope="module")
-def address():
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-def visit(browser, address, name, *, scripts=True):
-    """Open a page; returns it with what it asked for elsewhere and what went wrong."""
-    context = browser.new_context(viewport={"width": 1300, "height": 900}, java_script_enabled=scripts)
-    page = context.new_page()
-    page.remote, page.errors = [], []
-
-    def route(request):
-        if request.request.url.startswith((address, "data:", "blob:")):
-            return request.continue_()
-        page.remote.append(request.request.url)
-        return request.abort()
-
-    page.route("**/*", route)
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on(
-        "response", lambda answer: answer.status >= 400 and page.errors.append(f"{answer.status} {answer.url}")
-    )
-    page.goto(address + name, wait_until="load")
-    if scripts:
-        page.wait_for_function("!window.MathJax?.startup || MathJax.startup.promise.then(() => true)")
-    return page
-
-
-@pytest.fixture(scope="module", params=PAGES)
-def page(browser, address, request):
-    page = visit(browser, address, request.param)
-    yield page
-    page.context.close()
 
 
 def test_page_loads_whole_without_a_network(page):
@@ -104,15 +54,23 @@ def test_text_stands_out_from_its_background(page, theme):
     assert page.evaluate(FAINT_TEXT) == []
 
 
-def test_search_works_without_a_network(browser, address):
-    page = visit(browser, address, "search.html?q=logit_scale")
-    page.locator("#search-results li").first.wait_for()
+@pytest.mark.parametrize("opened", ["from a server", "from a folder"])
+def test_search_shows_excerpts_without_a_network(browser, address, opened):
+    where = address if opened == "from a server" else f"{HTML.as_uri()}/"
+    page = visit(browser, where, "search.html?q=phi+counts")
+    page.locator("#search-results .context mark").first.wait_for()
     assert page.remote == []
+    assert page.errors == []
+    results = page.locator("#search-results li").all()
+    texts = [result.locator(".context").inner_text() for result in results]
+    assert len(texts) > 3
+    assert all(len(text) > 40 for text in texts)
+    assert [text for text in texts if "\\" in text] == []
     page.context.close()
 
 
 def test_pages_can_be_read_where_scripts_are_off(browser, address):
     page = visit(browser, address, "book/intro.html", scripts=False)
-    assert page.locator("article .map-card svg").count() == 6
+    assert page.locator("article .map-card svg").count() == 7
     assert page.locator("article h1").is_visible()
     page.context.close()

@@ -1,6 +1,6 @@
 """Checker for the prefix-LM mask: both ways inside the prefix, causal after it.
 
-Source: SimVLM, section 3.1 (arXiv 2108.10904). Chapters: 03_attention, 12_simvlm.
+Source: SimVLM, section 3.1 (arXiv 2108.10904). Chapter: 03_attention.
 """
 
 from collections.abc import Callable

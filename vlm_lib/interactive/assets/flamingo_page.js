@@ -1,4 +1,4 @@
-/* A page of images and words: what a trained Flamingo says next, looked up in a recording. Mirrors nothing: it computes nothing. */
+/* A page of images and words: what a trained Flamingo says next, looked up in a recording. Nothing is computed here. */
 
 const SVG = "http://www.w3.org/2000/svg";
 

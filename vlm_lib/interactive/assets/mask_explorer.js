@@ -23,7 +23,7 @@ function analyse(text, mask, prefix, layers, limit) {
   let reached = direct;
   for (let layer = 1; layer < layers; layer++) reached = product(between, reached);
   const more = count(product(between, reached)) - count(reached);
-  return { mask, cross, layers, typed: typed.length, tokens, columns, direct, reached, more };
+  return { mask, cross, layers, typed: typed.length, tokens, phi, columns, direct, reached, more };
 }
 
 function message({ typed, columns }, limit) {
@@ -42,10 +42,10 @@ function named(columns, noun) {
   return `${noun}${columns.length > 1 ? "s" : ""} ${runs.map(([a, b]) => (a === b ? a : `${a} to ${b}`)).join(", ")}`;
 }
 
-function explain({ tokens, columns, direct, reached, layers, cross }, t) {
+function explain({ tokens, phi, columns, direct, reached, layers, cross }, t) {
   const pick = (test) => columns.flatMap((_, c) => (test(direct[t][c], reached[t][c]) ? [c] : []));
   const near = pick((d) => d), far = pick((d, r) => r && !d), rest = pick((d, r) => !r), noun = cross ? "image" : "position";
-  const parts = [`“${tokens[t]}” (position ${t + 1}) ` + (near.length
+  const parts = [`“${tokens[t]}” (position ${t + 1}${cross ? `, φ = ${phi[t]}` : ""}) ` + (near.length
     ? `attends to ${named(near, noun)} directly.` : "has no image at or before it: its cross-attention output is zero.")];
   if (far.length) parts.push(`Within ${layers} layers it also reaches ${named(far, noun)}, through earlier tokens.`);
   else if (layers > 1) parts.push(`${layers} layers bring it nothing more.`);
@@ -75,15 +75,23 @@ function mount(root, config, publish) {
     table.querySelectorAll("button")[t].focus();
   }
 
-  const head = (token, t) => [h("button", {
+  const row = (token, t) => h("button", {
     type: "button", "aria-pressed": String(t === selected), tabindex: t === selected ? 0 : -1, "aria-label": `${token}, position ${t + 1}`,
     onclick: () => select(t),
     onkeydown: (event) => { const to = arrowKeys(event, selected, table.querySelectorAll("button").length); if (to !== null) select(to); },
-  }, token)];
+  }, token);
+
+  /** The table: beside each token its phi where the columns are images. */
+  function shown({ tokens, phi, cross, columns, direct, reached }) {
+    const heads = tokens.map((token, t) => [row(token, t), ...(cross ? [String(phi[t])] : [])]);
+    return matrix(`Mask: ${mask}`, heads, ["token", ...(cross ? ["φ"] : []), ...columns], (t, c) => (
+      direct[t][c] ? { text: "●", spoken: "attends", kind: "direct" }
+        : reached[t][c] ? { text: "○", spoken: "reached", kind: "indirect" } : { text: "·", spoken: "no", kind: "none" }));
+  }
 
   function draw() {
     const state = analyse(input.value, mask, prefix, layers, config.limit);
-    const { tokens, columns, direct, reached } = state, some = columns.length > 0;
+    const { tokens } = state, some = state.columns.length > 0;
     selected = Math.min(selected, tokens.length - 1);
     if (selected < 0) selected = Infinity;
     prefixSlider.max = tokens.length;
@@ -94,9 +102,7 @@ function mount(root, config, publish) {
     notice.textContent = message(state, config.limit);
     words.textContent = some ? explain(state, selected) : "";
     counts.textContent = some ? total(state) : "";
-    table.replaceChildren(...(some ? [matrix(`Mask: ${mask}`, tokens.map(head), ["token", ...columns], (t, c) => (
-      direct[t][c] ? { text: "●", spoken: "attends", kind: "direct" }
-        : reached[t][c] ? { text: "○", spoken: "reached", kind: "indirect" } : { text: "·", spoken: "no", kind: "none" }))] : []));
+    table.replaceChildren(...(some ? [shown(state)] : []));
     publish({ ...state, prefix: Number(prefixSlider.value), selected, message: notice.textContent, words: words.textContent, counts: counts.textContent });
   }
 
