@@ -8,8 +8,7 @@ from helpers.chromium import CONTRAST, open_page, state
 
 from vlm_lib.data.captioned_regions import bert_tokenizer, captioned_regions
 from vlm_lib.data.regions import quarters
-from vlm_lib.interactive import masked_caption
-from vlm_lib.interactive.masked_caption import record
+from vlm_lib.interactive.masked_caption import masked_caption, record
 from vlm_lib.models.visualbert import VisualBert
 from vlm_lib.models.visualbert_heads import VisualBertForPretraining
 from vlm_lib.training.captioned_regions import read
