@@ -186,6 +186,20 @@ def test_second_captions_match_half_the_time_and_are_true_of_the_picture_if_they
     assert same < 5
 
 
+def test_one_caption_is_the_own_one_half_the_time_and_anothers_otherwise(data):
+    judged, own = data.with_true_or_false_captions(0), world.captions(data.scenes)
+    read = bert_tokenizer().batch_decode(judged.input_ids, skip_special_tokens=True)
+    assert 110 < (judged.match == 0).sum() < 190
+    assert judged.segments is None
+    for caption, said, label in zip(own, read, judged.match.tolist(), strict=True):
+        assert said in own
+        assert label == 1 or said == caption
+    others = [
+        said == caption for caption, said, label in zip(own, read, judged.match.tolist(), strict=True) if label
+    ]
+    assert sum(others) < 5  # two scenes may look alike
+
+
 def test_batches_are_pure_functions_of_seed_and_step(data):
     batch = data.batches(16, 5, rate=0.5)
     one, again, other = batch(3), batch(3), batch(4)

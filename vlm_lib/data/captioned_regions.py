@@ -114,14 +114,27 @@ class CaptionedRegions:
 
         Source: sentence-image prediction, section 3.3 (arXiv 1908.03557).
         """
-        n, rng = len(self), stream(seed, "second captions")
-        match = torch.from_numpy(rng.integers(2, size=n))
-        paraphrases, shift = world.captions(self.scenes, seed), int(rng.integers(1, n))
-        second = [paraphrases[(i + shift) % n if label == RANDOM else i] for i, label in enumerate(match.tolist())]
-        input_ids = encode(world.captions(self.scenes), second)
+        match, whose = self._own_or_of_others(seed)
+        paraphrases = world.captions(self.scenes, seed)
+        input_ids = encode(world.captions(self.scenes), [paraphrases[row] for row in whose])
         ends = (input_ids == bert_tokenizer().sep_token_id).long()
         segments = (ends.cumsum(dim=1) - ends).clamp(max=1)
         return replace(self, input_ids=input_ids, segments=segments, match=match)
+
+    def with_true_or_false_captions(self, seed: int) -> CaptionedRegions:
+        """One caption in the text: with probability 1/2 the scene's own, else another's.
+
+        Source: `two_sentence: false` of dataloaders/coco_dataset.py (uclanlp/visualbert).
+        """
+        match, whose = self._own_or_of_others(seed)
+        captions = world.captions(self.scenes)
+        return replace(self, input_ids=encode([captions[row] for row in whose]), match=match)
+
+    def _own_or_of_others(self, seed: int) -> tuple[Int[Tensor, " n"], list[int]]:
+        """For each row whether it gets a caption of its own scene, and from which row the caption comes."""
+        n, rng = len(self), stream(seed, "second captions")
+        match, shift = torch.from_numpy(rng.integers(2, size=n)), int(rng.integers(1, n))
+        return match, [(i + shift) % n if label == RANDOM else i for i, label in enumerate(match.tolist())]
 
 
 def captioned_regions(n: int, seed: int, *, noise: float = DETECTOR_NOISE) -> CaptionedRegions:
