@@ -22,6 +22,10 @@ ALIGNMENT_MISTAKES = {
     "sum": Mistake(
         _total, "You add the positions (as the paper's text has it). The code that made its numbers averages them."
     ),
+    "sum_with_padding": Mistake(
+        lambda words, positions: positions[words].sum(dim=2),
+        "You add the positions, and your -1 picks the last row of the table. Padding adds nothing; then average.",
+    ),
     "padded_length": Mistake(
         lambda words, positions: _total(words, positions) / words.shape[2],
         "You divide by the padded length. Divide by the number of words that are there.",
@@ -50,6 +54,10 @@ ALIGNMENT_MISTAKES = {
         lambda words, positions: _total((words - 1).clamp(min=-1), positions) / _count(words).clamp(min=1),
         "Off by one: position 0 is row 0 of the table.",
     ),
+    "position_0_ignored": Mistake(
+        lambda words, positions: _right(words.masked_fill(words == 0, -1), positions),
+        "You take position 0 for padding: a word can stand there. Only -1 is padding.",
+    ),
 }
 
 
@@ -58,9 +66,10 @@ def _right(words: Tensor, positions: Tensor) -> Tensor:
 
 
 def alignment_cases(seed: int = 0) -> list[Case]:
-    """Regions with three, two, one and no words."""
+    """Regions with three, two, one and no words; some of the words stand at position 0."""
     rng = torch.Generator().manual_seed(seed)
-    rows = torch.stack([torch.randperm(7, generator=rng)[:3] + 1 for _ in range(8)]).view(2, 4, 3)
+    rows = torch.stack([torch.randperm(7, generator=rng)[:3] for _ in range(8)]).view(2, 4, 3)
+    rows[0, 0, 0] = rows[1, 1, 1] = 0
     there = torch.tensor([3, 2, 1, 0])[:, None] > torch.arange(3)
     words = torch.where(there, rows, -1)
     positions = torch.randn(9, 5, generator=rng)

@@ -47,6 +47,12 @@ EMBEDDING_MISTAKES = {
     "mean": Mistake(
         lambda *case: _right(*case) / 3, "You take the mean of the three embeddings; a region is their sum."
     ),
+    "joined": Mistake(
+        lambda o, w, b, s, table, places: torch.cat(
+            [F.linear(o, w, b), s.expand(*places.shape, -1), table[places]], dim=-1
+        ),
+        "You join the three embeddings end to end; a region is their sum, and as wide as each of them.",
+    ),
     "normed": Mistake(
         lambda *case: F.layer_norm(_right(*case), case[1].shape[:1]),
         "You apply the layer norm already. It comes later, over words and regions together.",

@@ -35,6 +35,15 @@ def _shifted(logits: Tensor, labels: Tensor, match: Tensor, match_labels: Tensor
     return _right(logits[:, : labels.shape[1] - 1], labels[:, 1:], match, match_labels)
 
 
+def _regions_asked(logits: Tensor, labels: Tensor, match: Tensor, match_labels: Tensor) -> Tensor:
+    zeros = labels.new_zeros(len(labels), logits.shape[1] - labels.shape[1])
+    return _right(logits, torch.cat([labels, zeros], dim=1), match, match_labels)
+
+
+def _by_caption(logits: Tensor, labels: Tensor, match: Tensor, match_labels: Tensor) -> Tensor:
+    return _words(logits, labels, "sum") / len(labels) + F.cross_entropy(match, match_labels)
+
+
 LOSS_MISTAKES = {
     "words_only": Mistake(
         lambda *case: _words(*case[:2]), "The second objective is missing: add the cross-entropy of the match."
@@ -44,6 +53,24 @@ LOSS_MISTAKES = {
     ),
     "mean_of_both": Mistake(
         lambda *case: _right(*case) / 2, "You take the mean of the two losses; they are added."
+    ),
+    "subtracted": Mistake(
+        lambda *case: _words(*case[:2]) - F.cross_entropy(*case[2:]),
+        "You subtract the second loss. The minus in the formula belongs to the logarithm; a cross-entropy has it.",
+    ),
+    "match_summed": Mistake(
+        lambda *case: _words(*case[:2]) + F.cross_entropy(*case[2:], reduction="sum"),
+        "You sum over the matches; their loss is a mean as well.",
+    ),
+    "regions_asked": Mistake(
+        _regions_asked, "You ask regions for word 0. They have no label: cut them off, or label them -100."
+    ),
+    "unmasked_asked": Mistake(
+        lambda *case: _right(case[0], case[1].clamp(min=0), *case[2:]),
+        "You turn -100 into 0 and ask for word 0 there. Those positions do not count at all.",
+    ),
+    "by_caption": Mistake(
+        _by_caption, "You divide by the number of captions. Divide by that of the masked words."
     ),
     "all_positions": Mistake(
         _all_positions, "You divide by all positions. Only those with a label count, and are counted."

@@ -65,6 +65,14 @@ MASK_MISTAKES = {
     "inverted": Mistake(
         lambda text, regions: ~_right(text, regions), "Your mask is inverted: True means 'may attend'."
     ),
+    "a_row_per_picture": Mistake(
+        _joined,
+        "You return what is there. The mask has a row for every position that looks, and a column for each.",
+    ),
+    "sees_itself": Mistake(
+        lambda text, regions: _right(text, regions) | torch.eye(_joined(text, regions).shape[1], dtype=torch.bool),
+        "Your padding attends to itself. Here its rows and columns are False throughout.",
+    ),
     "either": Mistake(
         lambda text, regions: _joined(text, regions)[:, :, None] | _joined(text, regions)[:, None, :],
         "You allow a pair when one of the two is there. Both have to be.",

@@ -60,6 +60,20 @@ MASKING_MISTAKES = {
         _with_reading(lambda chosen, draw: chosen & (draw < 0.8), lambda chosen, draw: chosen & (draw >= 0.8)),
         "You replace all of the last two tenths. Where draw is 0.9 or more, the word stays.",
     ),
+    "overwritten": Mistake(
+        _with_reading(_never, lambda chosen, draw: chosen & (draw < 0.9)),
+        "You replace words with a draw below 0.8 as well, over the mask. Replaced are those from 0.8 on.",
+    ),
+    "kept_and_replaced": Mistake(
+        _with_reading(lambda chosen, draw: chosen & (draw < 0.8), lambda chosen, draw: chosen & (draw >= 0.9)),
+        "You exchange the last two tenths: from 0.8 up to 0.9 a word is replaced, from 0.9 on it stays.",
+    ),
+    "limits": Mistake(
+        _with_reading(
+            lambda chosen, draw: chosen & (draw <= 0.8), lambda chosen, draw: chosen & (draw > 0.8) & (draw <= 0.9)
+        ),
+        "Mind the limits: masked are draws below 0.8, not 0.8 itself, and replaced are those below 0.9.",
+    ),
     "unchosen": Mistake(
         _with_reading(lambda chosen, draw: draw < 0.8, lambda chosen, draw: (draw >= 0.8) & (draw < 0.9)),
         "You change words that were not chosen.",
@@ -73,6 +87,10 @@ MASKING_MISTAKES = {
     "all_labels": Mistake(
         _with_labels(lambda read, right, chosen, draw, ids, mask_id: ids),
         "Every word has a label. Those that were not chosen would only be copied: their label is -100.",
+    ),
+    "zero_labels": Mistake(
+        _with_labels(lambda read, right, chosen, draw, ids, mask_id: ids * chosen),
+        "Where nothing is asked your label is 0, which is a word. The label that a loss ignores is -100.",
     ),
     "masked_labels": Mistake(
         _with_labels(lambda read, right, chosen, draw, ids, mask_id: right.masked_fill(read != mask_id, IGNORED)),

@@ -53,7 +53,11 @@ def _first_other(captions: list[list[str]], match: list[bool], other: list[int])
 
 
 PAIR_MISTAKES = {
-    "labels_exchanged": Mistake(_pairs(_of_other, (1, 0)), "Your labels are exchanged: 0 is a match, 1 is not."),
+    "labels_exchanged": Mistake(
+        _pairs(_of_other, (1, 0)),
+        "Your labels are exchanged: 0 is a match, 1 is not.",
+        also=(_pairs(_of_other, (True, False)),),
+    ),
     "same_twice": Mistake(_same_twice, "You repeat the first caption. A match is another caption of the picture."),
     "never_other": Mistake(
         _pairs(lambda i, captions, other: captions[i][1]),
@@ -66,6 +70,19 @@ PAIR_MISTAKES = {
     "first_other": Mistake(
         _first_other,
         "Where it is no match, the other picture's caption comes first. The first is always of this one.",
+    ),
+    "second_of_other": Mistake(
+        _pairs(lambda i, captions, other: captions[other[i]][1]),
+        "You take the other picture's second caption; take its first.",
+    ),
+    "counted_from_one": Mistake(
+        _pairs(lambda i, captions, other: captions[other[i] - 1][0]), "Off by one: pictures are counted from 0."
+    ),
+    "matches_only": Mistake(
+        lambda captions, match, other: [
+            (own[0], own[1], 0) for own, same in zip(captions, match, strict=True) if same
+        ],
+        "You leave out the pictures without a match. Each picture gives a pair.",
     ),
     "next_picture": Mistake(
         _pairs(lambda i, captions, other: captions[(i + 1) % len(captions)][0]),
