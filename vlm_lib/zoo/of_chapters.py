@@ -9,6 +9,8 @@ from vlm_lib.zoo.packages import WeightsUnavailable
 from vlm_lib.zoo.prefix_captioners import prefix_captioner
 from vlm_lib.zoo.real_coca import real_coca
 from vlm_lib.zoo.store import Card
+from vlm_lib.zoo.things_lm import things_lm
+from vlm_lib.zoo.things_trunk import things_trunk
 
 SEEDS, LENGTHS = range(3), (1, 4, 16)  # as 22_clipcap measures them
 
@@ -16,7 +18,9 @@ SEEDS, LENGTHS = range(3), (1, 4, 16)  # as 22_clipcap measures them
 def build_for_chapters() -> dict[str, Card]:
     """Train whatever is missing of it, one after the other; name -> card, the name beginning with the chapter's
     number. Where the real tower's packages are missing, what needs none of them."""
-    cards = {"22 caption_world": caption_world().card}
+    cards = {"21 things_trunk": things_trunk()[1], "21 things_lm": things_lm()[1]}
+    cards["21 things_lm, other facts"] = things_lm(other=True)[1]
+    cards["22 caption_world"] = caption_world().card
     for seed in SEEDS:
         for lm in ("frozen", "tuned"):
             for length, wrong in (*((length, False) for length in LENGTHS), (max(LENGTHS), True)):
