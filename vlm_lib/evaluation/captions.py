@@ -117,7 +117,7 @@ def _padded(sentences: Sequence[Sequence[str]], number: dict[str, int], filler: 
 def cider(
     candidates: Sequence[str], references: Sequence[Sequence[str]], *, max_n: int = 4, sigma: float = SIGMA
 ) -> Float[np.ndarray, " images"]:
-    """CIDEr-D of each image, from 0 to 10; a corpus has their mean, and papers print it times 10 again.
+    """CIDEr-D of each image, from 0 to 10; a corpus has their mean, of which papers print 100 times.
 
     n-grams are weighted by how few images of *this corpus* have them in a reference, so a score means nothing
     without its corpus, and with one image it is 0. Raises: ValueError as `read_corpus`, or for max_n < 1.
