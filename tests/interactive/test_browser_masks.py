@@ -53,7 +53,9 @@ def reference(tokens, mask, prefix, layers):
     return direct, paths > 0
 
 
-@pytest.mark.parametrize("mask", ["full", "causal", "window of 2", "prefix-LM", "last image", "all previous images"])
+@pytest.mark.parametrize(
+    "mask", ["full", "causal", "window of 2", "prefix-LM", "last image", "all previous images"]
+)
 def test_script_equals_python_on_random_sequences(explorer, mask):
     source = random.Random(mask)
     for _ in range(25):

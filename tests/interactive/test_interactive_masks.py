@@ -79,7 +79,7 @@ def test_typed_markup_is_escaped():
 
 
 def test_the_figure_is_small():
-    assert len(mask_explorer().html.encode()) < 18_000
+    assert len(mask_explorer().html.encode()) < 18_500
     assert len(mask_explorer("<image> a " * 8, mask="full").html.encode()) < 26_000
 
 

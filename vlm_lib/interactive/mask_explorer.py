@@ -71,9 +71,9 @@ def mask_explorer(
         static=_static(tokens, mask, prefix, layers),
         alt="Explorer: what each token attends to under a chosen mask, and reaches after several layers",
         caption="A row attends to columns. In self-attention the columns are the tokens, and a row reaches what "
-        "the tokens it attends to reached one layer before: that matters for the window, which grows by a token with "
-        "every layer. Under the image masks the columns are images, and "
-        "between two cross-attention layers stands causal self-attention: a token reaches what the tokens up to "
+        "the tokens it attends to reached one layer before, so that the window grows by a token with "
+        "every layer. Under the image masks the columns are images, and between two "
+        "cross-attention layers stands causal self-attention: a token reaches what the tokens up to "
         "it reached one layer before. φ counts the images at or before a token; the last image is number φ.",
     )
 
