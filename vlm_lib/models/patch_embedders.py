@@ -20,7 +20,7 @@ def first_stages(resnet: ResNet) -> nn.Sequential:
 
 
 def narrow_stages(channels: Sequence[int] = (16, 24, 48)) -> nn.Sequential:
-    """The same at the toy scale: one basic block per stage, of the given widths. timm's own stem has 64 channels."""
+    """The same at the toy scale: one basic block per stage. timm's own stem would have 64 channels."""
     if len(channels) != 3:
         raise ValueError(f"channels: got {tuple(channels)}, expected the widths of three stages")
     first = channels[0]

@@ -1,7 +1,7 @@
 """SimVLM: an image and the beginning of a text are a prefix that sees itself both ways; the rest is predicted.
 
-`PrefixLM` is one decoder whose mask makes the prefix; `EncoderDecoder` is the paper's form. Source: Wang et al. 2021
-(arXiv 2108.10904), section 3. Chapter: 12_simvlm.
+`PrefixLM` is one decoder whose mask makes the prefix; `EncoderDecoder` is the paper's form. Source: Wang et al.
+2021 (arXiv 2108.10904), section 3. Chapter: 12_simvlm.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class PrefixLM(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """An encoder reads the prefix, a decoder with cross-attention goes on from its last word: the paper's model."""
+    """An encoder reads the prefix, a decoder with cross-attention goes on from its last word."""
 
     def __init__(self, embed: Embedder, *, encoder_layers: int = 1, decoder_layers: int = 1, heads: int = 4):
         super().__init__()
@@ -117,7 +117,5 @@ class EncoderDecoder(nn.Module):
         itself = torch.eye(seq, dtype=torch.bool, device=ids.device)  # rows before the start see something, too
         mask = (causal_mask(seq, ids.device) & own) | itself
         text = slice(seq - words, None)
-        states = self.decoder(
-            x[:, text], mask[:, text, text], memory=(memory, in_prefix.expand(-1, words, -1))
-        )
+        states = self.decoder(x[:, text], mask[:, text, text], memory=(memory, in_prefix.expand(-1, words, -1)))
         return self.head(states)

@@ -1,7 +1,8 @@
 """A pre-norm transformer whose mask decides what it is: encoder, causal decoder, or one decoder with a prefix.
 
-The blocks are GPT-2's and, with cross-attention, those of `nn.TransformerDecoderLayer(norm_first=True)`; the tests
-copy weights from both. Sources: Radford et al. 2019 (GPT-2); Vaswani et al. 2017, section 3.1 (arXiv 1706.03762v7).
+The blocks are GPT-2's and, with cross-attention, those of `nn.TransformerDecoderLayer(norm_first=True)`; the
+tests copy weights from both. Sources: Radford et al. 2019 (GPT-2); Vaswani et al. 2017, section 3.1 (arXiv
+1706.03762v7). Chapter: 12_simvlm.
 """
 
 from __future__ import annotations

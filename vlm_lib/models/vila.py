@@ -1,11 +1,11 @@
 """VILA: a language model that has learned to read, and pictures put in the place of their tags by a projector.
 
-Source: Lin et al. 2023 (arXiv 2312.07533); the projector is `mlp_downsample` of its released code. Chapter: 12_simvlm.
+Source: Lin et al. 2023 (arXiv 2312.07533); the projector is `mlp_downsample` of its released code. Chapter:
+12_simvlm.
 """
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -27,9 +27,7 @@ def space_to_channels(features: Float[Tensor, "n channels rows columns"]) -> Flo
 
 def projector(channels: int, width: int) -> nn.Sequential:
     """What stands between the eyes and the language model, after `space_to_channels`."""
-    return nn.Sequential(
-        nn.LayerNorm(channels), nn.Linear(channels, width), nn.GELU(), nn.Linear(width, width)
-    )
+    return nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.GELU(), nn.Linear(width, width))
 
 
 class Vila(nn.Module):
