@@ -76,7 +76,8 @@ def prefix_slider(examples: Sequence[Example], *, words: int) -> Html:
         static=_static(examples[0], words),
         alt="A picture and its caption as one sequence, with a slider for how much of it is the prefix",
         caption="Recorded from a model trained in this chapter, for every length of the prefix. Blue is image, "
-        "orange is text; a thick outline marks the prefix. A bar is the chance that the model gives to the true word.",
+        "orange is text; a thick outline marks the prefix. A bar is the chance that the model gives to the true "
+        "word.",
     )
 
 
