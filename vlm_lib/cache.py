@@ -6,8 +6,6 @@ import os
 import secrets
 from pathlib import Path
 
-import platformdirs
-
 
 def cache_dir() -> Path:
     """The folder for built artefacts, made if missing: `$VLM_LIB_CACHE`, else the user's cache folder.
@@ -16,6 +14,8 @@ def cache_dir() -> Path:
     as nothing is missing. Raises: ValueError if `$VLM_LIB_CACHE` is relative (it would be another folder after a
     change of directory), or if the folder cannot be made. Chapter: 01_worlds.
     """
+    import platformdirs  # here, since the check for GPUs writes files before its packages are unpacked
+
     chosen = os.environ.get("VLM_LIB_CACHE")
     path = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("vlm_lib"))
     if not path.is_absolute():

@@ -10,9 +10,9 @@ from torch import Tensor
 
 def require_shape(name: str, tensor: Tensor, **axes: int | None) -> None:
     """Raise `ValueError` unless `tensor` has the named axes; `None` leaves an axis free."""
-    expected = "[" + " ".join(axis if n is None else f"{axis}={n}" for axis, n in axes.items()) + "]"
     sizes = tuple(tensor.shape)
     if len(sizes) != len(axes) or any(n not in (None, size) for n, size in zip(axes.values(), sizes, strict=True)):
+        expected = "[" + " ".join(axis if n is None else f"{axis}={n}" for axis, n in axes.items()) + "]"
         raise ValueError(f"{name} has shape {list(sizes)}, expected {expected}")
     if sizes[0] == 0:
         raise ValueError(f"{name} is an empty batch: shape {list(sizes)}, expected at least one example")

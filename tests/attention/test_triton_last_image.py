@@ -144,12 +144,13 @@ def test_kernels_compile_for_gpus_without_one():
 
         numbers = {"q", "k", "v", "out", "grad", "grad_q", "grad_k", "grad_v"}
         types = {"phi": "*i64", "starts": "*i32", "suspect": "*i32", "lse": "*fp32", "scale": "fp32"}
-        launches = (kernels.forward_kernel, kernels.FORWARD), (kernels.backward_kernel, kernels.BACKWARD)
-        for kernel, launch in launches:
-            sizes = {"ROWS": launch["ROWS"], "TOKENS": 64, "DIM": 64}
-            options = {name: value for name, value in launch.items() if name != "ROWS"}
+        backward = dict.fromkeys((2, 4), kernels.BACKWARD)
+        launches = (kernels.forward_kernel, kernels.FORWARD), (kernels.backward_kernel, backward)
+        for kernel, by_bytes in launches:
             names = kernel.arg_names
-            for number in ("fp32", "fp16", "bf16"):
+            for number, launch in (("fp32", by_bytes[4]), ("fp16", by_bytes[2]), ("bf16", by_bytes[2])):
+                sizes = {"ROWS": launch["ROWS"], "TOKENS": 64, "DIM": 64}
+                options = {name: value for name, value in launch.items() if name != "ROWS"}
                 known = types | dict.fromkeys(sizes, "constexpr") | dict.fromkeys(numbers, f"*{number}")
                 signature = {name: known.get(name, "i32") for name in names}
                 source = ASTSource(

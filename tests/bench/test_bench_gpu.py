@@ -2,6 +2,10 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -104,3 +108,14 @@ def test_an_error_is_the_largest_one_and_zero_must_be_met():
     assert relative_error([torch.zeros(2)], [torch.zeros(2)]) == 0
     assert relative_error([torch.full((2,), 1e-9)], [torch.zeros(2)]) > 1e6
     assert relative_error([torch.tensor([float("nan")])], [two]) == float("inf")
+
+
+def test_it_starts_without_the_packages_that_it_unpacks():
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    wheels = re.search(r"^GPU_WHEELS := (.*)$", makefile, re.MULTILINE).group(1)
+    modules = [name.replace("-", "_").removesuffix("_torch") for name in wheels.split()]
+    assert {"platformdirs", "open_clip", "open_flamingo"} <= set(modules)
+    blocked = f"import runpy, sys; sys.modules |= dict.fromkeys({modules}); sys.argv = ['gpu', '--help']; "
+    run = [sys.executable, "-c", blocked + "runpy.run_module('vlm_lib.bench.gpu', run_name='__main__')"]
+    help_text = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    assert "--wheels" in help_text

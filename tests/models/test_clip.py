@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from vlm_lib.data import scenes
 from vlm_lib.data.tokenizer import world_tokenizer
@@ -29,6 +30,13 @@ def test_features_are_unit_vectors_and_tokens_a_grid(model):
     assert model.image_tokens(drawn.images).shape == (5, 16, 24)
     assert model.logit_scale.item() == pytest.approx(1 / 0.07, rel=1e-4)
     assert model.vision_width == 24
+
+
+def test_a_score_is_the_cosine_of_an_image_and_a_text(model):
+    images, texts = scenes.generate(3, 0).images, ["a red circle", "a blue square"]
+    image, text = (encode.double() for encode in (model.encode_image(images), model.encode_text(texts)))
+    cosines = F.cosine_similarity(image[:, None], text[None], dim=-1)
+    torch.testing.assert_close(model.score(images, texts).double(), cosines, atol=1e-6, rtol=0)
 
 
 def test_tokens_are_those_that_open_clip_pools_over(model):

@@ -18,10 +18,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 MOST = {2: 128, 4: 64}  # tokens of an image and dimensions of a head, by bytes of a number: what the chip holds
-# blocks of text and their launch, the only one that was measured; one stage: loads ahead of time would take the
-# room of programs side by side
-FORWARD = {"ROWS": 64, "num_warps": 4, "num_stages": 1}
+# blocks of text and their launch; one stage: loads ahead of time would take the room of programs side by side
 BACKWARD = {"ROWS": 64, "num_warps": 4, "num_stages": 1}
+# by bytes of a number. Half precision does with fewer registers, and more programs fit on the chip (H100, 32
+# images: 222 in place of 283 microseconds); with fewer still, or in the backward pass, they spill
+FORWARD = {2: BACKWARD | {"maxnreg": 128}, 4: BACKWARD}
+LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
@@ -38,7 +40,9 @@ def forward_kernel(
     q_batch, q_head, q_row, k_batch, k_head, k_image, k_row, v_batch, v_head, v_image, v_row,
     ROWS: tl.constexpr, TOKENS: tl.constexpr, DIM: tl.constexpr,
 ):  # fmt: skip
-    """out [batch seq heads dim] and lse [batch heads seq], the log of the softmax's denominator.
+    """out [batch seq heads dim] and lse [batch heads seq], the log2 of the softmax's denominator.
+
+    Scores are taken times log2(e), since the chip knows 2^x and makes e^x of it.
 
     `suspect` becomes 1 if phi is no running count of images, or a number that was read, or a result, not finite.
     """
@@ -61,24 +65,27 @@ def forward_kernel(
     total = tl.zeros((ROWS,), dtype=tl.float32) + 1.0
     log_total = tl.full((ROWS,), float("inf"), dtype=tl.float32)
     summed = tl.zeros((ROWS, DIM), dtype=tl.float32)
+    scores, in_bits = tl.zeros((ROWS,), dtype=tl.float32), scale * LOG2_E
     one = tl.full((), 1, tl.int64)  # offsets may exceed 32 bits
     first = tl.min(tl.where(number > 0, number, images + 1), axis=0)
     for image in range(first, tl.minimum(tl.max(number, axis=0), images) + 1):
         key = _tile(k + (image - one) * k_image, k_row, columns, axis, in_image, in_dim)
         value = _tile(v + (image - one) * v_image, v_row, columns, axis, in_image, in_dim)
-        z = tl.dot(here, tl.trans(key), input_precision="tf32x3") * scale
-        # a key of -inf can leave no trace in the result; a value can't, since 0 times infinity is NaN
-        wrong += tl.where(tl.abs(tl.sum(tl.sum(key.to(tl.float32), axis=1), axis=0)) < float("inf"), 0, 1)
+        z = tl.dot(here, tl.trans(key), input_precision="tf32x3") * in_bits
+        # a score of -inf leaves no trace in the result; a value that is not finite does, since 0 times it is NaN
+        scores += tl.sum(z, axis=1)
         z = tl.where(in_image[None, :], z, float("-inf"))
         highest = tl.max(z, axis=1)
         sees = number == image
-        e = tl.where(sees[:, None], tl.exp(z - highest[:, None]), 0.0)
+        e = tl.where(sees[:, None], tl.exp2(z - highest[:, None]), 0.0)
         of_row = tl.sum(e, axis=1)
         summed = tl.dot(e.to(value.dtype), value, summed, input_precision="tf32x3")
         total = tl.where(sees, of_row, total)
-        log_total = tl.where(sees, highest + tl.log(total), log_total)
+        log_total = tl.where(sees, highest + tl.log2(total), log_total)
     result = summed / total[:, None]
-    bad = tl.sum(here.to(tl.float32), axis=1) + tl.sum(result, axis=1) + tl.where(number > 0, log_total, 0.0)
+    bad = scores + tl.sum(result, axis=1)
+    if first > images:  # nobody in this block sees an image: no score was taken of its queries
+        bad += tl.sum(here.to(tl.float32), axis=1)
     wrong += tl.where(in_text & ~(tl.abs(bad) < float("inf")), 1, 0)
     if tl.max(wrong, axis=0) > 0:
         tl.store(suspect, 1)
@@ -116,8 +123,8 @@ def backward_kernel(
         upstream = _tile(grad + at, width, row, axis, here, in_dim)
         result = _tile(out + at, width, row, axis, here, in_dim)
         log_total = tl.load(lse + start + row, mask=here, other=float("inf"))
-        z = tl.dot(query, tl.trans(key), input_precision="tf32x3") * scale
-        weight = tl.where(in_image[None, :], tl.exp(z - log_total[:, None]), 0.0)
+        z = tl.dot(query, tl.trans(key), input_precision="tf32x3") * (scale * LOG2_E)
+        weight = tl.where(in_image[None, :], tl.exp2(z - log_total[:, None]), 0.0)
         sum_v = tl.dot(tl.trans(weight.to(upstream.dtype)), upstream, sum_v, input_precision="tf32x3")
         mean = tl.sum(upstream.to(tl.float32) * result.to(tl.float32), axis=1)
         of_weight = tl.dot(upstream, tl.trans(value), input_precision="tf32x3")
@@ -156,16 +163,21 @@ class _LastImage(torch.autograd.Function):
         batch, heads, seq, dim = q.shape
         out = q.new_empty(batch, seq, heads, dim)
         lse = q.new_empty(batch, heads, seq, dtype=torch.float32)
-        grid = (triton.cdiv(seq, FORWARD["ROWS"]), batch * heads)
         sizes = heads, seq, *k.shape[2:4], dim
         suspect = torch.zeros(1, dtype=torch.int32, device=q.device)
         strides = *q.stride()[:3], *k.stride()[:4], *v.stride()[:4]
         tokens_block, dim_block = (max(16, triton.next_power_of_2(size)) for size in k.shape[3:])
         ctx.blocks = {"TOKENS": tokens_block, "DIM": dim_block}
-        forward_kernel[grid](q, k, v, phi, out, lse, suspect, dim**-0.5, *sizes, *strides, **ctx.blocks, **FORWARD)
+        tensors = q, k, v, phi, out, lse, suspect
+        launch = ctx.blocks | FORWARD[q.element_size()]
+        grid = (triton.cdiv(seq, launch["ROWS"]), batch * heads)
+        forward_kernel[grid](*tensors, dim**-0.5, *sizes, *strides, **launch)
+        # what the backward pass needs besides is launched before the CPU waits
+        numbers = torch.arange(k.shape[2] + 2, device=phi.device, dtype=phi.dtype).expand(batch, -1).contiguous()
+        starts = torch.searchsorted(phi, numbers, out_int32=True)
         if suspect.item():
             refuse()
-        ctx.save_for_backward(q, k, v, phi, out, lse)
+        ctx.save_for_backward(q, k, v, starts, out, lse)
         return out.transpose(1, 2)
 
     @staticmethod
@@ -177,12 +189,10 @@ class _Gradients(torch.autograd.Function):
     """The gradient of `_LastImage`: a function of its own, so that a second derivative is refused, not lost."""
 
     @staticmethod
-    def forward(ctx, blocks, grad, q, k, v, phi, out, lse):
+    def forward(ctx, blocks, grad, q, k, v, starts, out, lse):
         batch, heads, seq, dim = q.shape
         images, tokens = k.shape[2:4]
         grad = grad.transpose(1, 2).contiguous()
-        numbers = torch.arange(images + 2, device=phi.device, dtype=phi.dtype).expand(batch, -1).contiguous()
-        starts = torch.searchsorted(phi, numbers, out_int32=True)
         grad_q = torch.empty_like(out)
         grad_k, grad_v = (q.new_empty(batch, images, tokens, heads, dim) for _ in range(2))
         strides = *q.stride()[:3], *k.stride()[:4], *v.stride()[:4]

@@ -56,6 +56,10 @@ class ContrastiveModel(nn.Module):
         """Unit vectors. Raises: as `tokenize`."""
         return self.clip.encode_text(self.tokenize(texts).to(self.device), normalize=True)
 
+    def score(self, images: UInt8[Tensor, "n 3 64 64"], texts: Sequence[str]) -> Float[Tensor, "images texts"]:
+        """The cosine of each image with each text. Raises: as `encode_image` and `tokenize`."""
+        return self.encode_image(images) @ self.encode_text(texts).T
+
     def image_tokens(self, images: UInt8[Tensor, "n 3 64 64"]) -> Float[Tensor, "n tokens width"]:
         """The tokens of the image grid in reading order, before pooling. Raises: as `encode_image`."""
         return self.vision(images)

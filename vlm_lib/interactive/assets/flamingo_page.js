@@ -4,7 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 function explain(config, state) {
   const { word, gate, exchanged } = state, number = config.phi[word];
-  const who = `After “${config.tokens[word]}” (position ${word + 1}, φ = ${number})`;
+  const who = `After “${config.tokens[word]}” (φ = ${number})`;
   const best = state.chance.indexOf(Math.max(...state.chance));
   const says = `the model expects “${config.words[word][best]}” with ${(state.chance[best] / 10).toFixed(0)} %`;
   if (number === 0) return `${who} ${says}. No image stands before this word: the gates add nothing from an image.`;
@@ -26,7 +26,7 @@ function mount(root, config, publish) {
   lines.setAttribute("aria-hidden", "true");
   const pictures = config.pictures.map((sources, i) => h("button", {
     type: "button", class: "vlm-picture", onclick: () => { exchanged[i] = !exchanged[i]; draw(); },
-  }, h("img", { alt: "", width: 64, height: 64 }), h("span", {}, `⇄ image ${i + 1}`)));
+  }, h("img", { alt: "", width: 64, height: 64 }), h("span", {}, `<image> ${i + 1} ⇄`)));
   const words = new Map(places.map((t) => [t, h("button", {
     type: "button", role: "radio", "aria-label": `${config.tokens[t]}, position ${t + 1}, phi ${config.phi[t]}`,
     onclick: () => choose(t),
