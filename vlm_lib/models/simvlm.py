@@ -67,15 +67,15 @@ class PrefixLM(nn.Module):
     def remember(
         self, images: Tensor | None, ids: Int[Tensor, "batch words"]
     ) -> list[Float[Tensor, "batch prefix width"]]:
-        """The encoder's half: read a prefix both ways, and keep what each layer was given for it."""
+        """The encoder's half: read a prefix both ways, keep what each layer was given."""
         return self.stack.layer_inputs(self.embed(images, ids), None)
 
     def go_on(
         self, before: list[Float[Tensor, "batch prefix width"]], ids: Int[Tensor, "batch words"], start: int
     ) -> Float[Tensor, "batch words vocabulary"]:
         """The decoder's half: words that stand from position `start` on, after a prefix that was remembered."""
-        x = self.embed.words(ids) + self.embed.word_positions.weight[start : start + ids.shape[1]]
         prefix, rows = before[0].shape[1], ids.shape[1]
+        x = self.embed.words(ids) + self.embed.word_positions.weight[start : start + rows]
         sees_prefix = torch.ones(rows, prefix, dtype=torch.bool, device=ids.device)
         mask = torch.cat([sees_prefix, causal_mask(rows, ids.device)], dim=1)
         return self.head(self.stack(x, mask, before=before))

@@ -36,7 +36,7 @@ class Batch:
 
 
 def draw_prefix(length: int, rng: np.random.Generator) -> int:
-    """How many words of a text of `length` stand in the prefix: at least <bos>, and at least one is left over."""
+    """How many words of a text stand in the prefix: <bos> or more, but not all."""
     return int(rng.integers(1, check_at_least("length", length, 2)))
 
 
