@@ -57,8 +57,9 @@ class Block(nn.Module):
 
         memory: (states, mask) for the cross-attention.
         """
-        context = x if before is None else torch.cat([before, x], dim=1)
-        x = x + self.attention(self.norm(x), self.norm(context), mask)
+        own = self.norm(x)
+        context = own if before is None else torch.cat([self.norm(before), own], dim=1)
+        x = x + self.attention(own, context, mask)
         if self.cross is not None:
             states, seen = memory
             x = x + self.cross(self.cross_norm(x), states, seen)
