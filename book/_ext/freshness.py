@@ -15,6 +15,7 @@ def checksum() -> int:
         "book/_ext/*.py",
         "book/_static/*.*",
         "book/ledger.yml",
+        "book/datasets.yml",
         "vlm_lib/claims/*.*",
         "vlm_lib/bench/goals.py",
         "vlm_lib/figures/style.py",

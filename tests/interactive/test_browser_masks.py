@@ -43,6 +43,7 @@ def reference(tokens, mask, prefix, layers):
     direct = {
         "full": lambda: torch.ones(seq, seq, dtype=torch.bool),
         "causal": lambda: causal_mask(seq),
+        "window of 2": lambda: torch.eye(seq).bool() | torch.eye(seq).roll(1, 0).tril().bool(),
         "prefix-LM": lambda: prefix_lm_mask(torch.tensor([prefix]), seq)[0],
         "last image": lambda: last_image_mask(phi, images, 1)[0],
         "all previous images": lambda: all_previous_images_mask(phi, images, 1)[0],
@@ -52,7 +53,9 @@ def reference(tokens, mask, prefix, layers):
     return direct, paths > 0
 
 
-@pytest.mark.parametrize("mask", ["full", "causal", "prefix-LM", "last image", "all previous images"])
+@pytest.mark.parametrize(
+    "mask", ["full", "causal", "window of 2", "prefix-LM", "last image", "all previous images"]
+)
 def test_script_equals_python_on_random_sequences(explorer, mask):
     source = random.Random(mask)
     for _ in range(25):
@@ -60,7 +63,7 @@ def test_script_equals_python_on_random_sequences(explorer, mask):
         tokens = [
             "<image>" if source.random() < share else source.choice("abc") for _ in range(source.randint(1, 16))
         ]
-        layers, prefix = source.randint(1, 4), source.randint(0, len(tokens))
+        layers, prefix = source.randint(1, 8), source.randint(0, len(tokens))
         shown = show(explorer, " ".join(tokens), mask=mask, layers=layers)
         if mask == "prefix-LM":
             shown = show(explorer, prefix=prefix)
@@ -124,6 +127,13 @@ def test_arrow_keys_move_the_row_and_the_sentence_follows(explorer):
         "“dog” (position 5) attends to positions 1 to 5 directly. 3 layers bring it nothing more. "
         "Out of reach: positions 6 to 7."
     )
+
+
+def test_each_layer_brings_the_window_one_token_more(explorer):
+    for layers, pairs in enumerate([13, 18, 22, 25, 27, 28, 28], start=1):  # 28: all that a causal mask allows
+        shown = show(explorer, "a b c d e f g", mask="window of 2", layers=layers)
+        assert sum(map(sum, shown["reached"])) == pairs
+        assert sum(map(sum, shown["direct"])) == 13
 
 
 def test_the_prefix_slider_appears_with_its_mask_and_follows_the_length(explorer):

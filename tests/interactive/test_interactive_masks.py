@@ -20,6 +20,7 @@ PHI = image_index(torch.tensor([[token == "<image>" for token in TOKENS]]))
 EXPECTED = {
     "full": torch.ones(6, 6, dtype=torch.bool),
     "causal": causal_mask(6),
+    "window of 2": torch.diag(torch.ones(6)).bool() | torch.diag(torch.ones(5), -1).bool(),
     "prefix-LM": prefix_lm_mask(torch.tensor([3]), 6)[0],
     "last image": last_image_mask(PHI, 2, 1)[0],
     "all previous images": all_previous_images_mask(PHI, 2, 1)[0],
@@ -66,7 +67,7 @@ def test_self_attention_masks_are_closed_so_layers_add_nothing(mask):
 
 
 def test_layers_are_powers_of_the_matrix_for_a_mask_that_is_not_closed():
-    window = torch.eye(6, dtype=torch.bool) | torch.diag(torch.ones(5, dtype=torch.bool), -1)
+    window = direct_mask(TOKENS, "window of 2", 0)
     for layers in (1, 2, 3, 4):
         power = torch.linalg.matrix_power(window.double(), layers) > 0
         assert torch.equal(reached_after(window, window, layers), power)
@@ -78,7 +79,7 @@ def test_typed_markup_is_escaped():
 
 
 def test_the_figure_is_small():
-    assert len(mask_explorer().html.encode()) < 18_000
+    assert len(mask_explorer().html.encode()) < 18_500
     assert len(mask_explorer("<image> a " * 8, mask="full").html.encode()) < 26_000
 
 
@@ -88,12 +89,12 @@ def test_the_figure_is_small():
         ({"sequence": " "}, "sequence is ' ', expected 1 to 16 tokens"),
         ({"sequence": "a " * 17}, "sequence is .*, expected 1 to 16 tokens"),
         ({"sequence": "a b c", "mask": "last image"}, "sequence is 'a b c', expected <image> among its tokens"),
-        ({"mask": "window"}, "mask: got 'window', expected one of 'full', 'causal', 'prefix-LM', 'last image'"),
+        ({"mask": "window"}, "mask: got 'window', expected one of 'full', 'causal', 'window of 2', 'prefix-LM'"),
         ({"prefix": -1}, "prefix is -1, expected an integer from 0 to 7"),
         ({"prefix": 8}, "prefix is 8, expected an integer from 0 to 7"),
         ({"prefix": 1.5}, "prefix is 1.5, expected an integer"),
-        ({"layers": 0}, "layers is 0, expected an integer from 1 to 4"),
-        ({"layers": 5}, "layers is 5, expected an integer from 1 to 4"),
+        ({"layers": 0}, "layers is 0, expected an integer from 1 to 8"),
+        ({"layers": 9}, "layers is 9, expected an integer from 1 to 8"),
         ({"layers": True}, "layers is True, expected an integer"),
     ],
 )

@@ -24,8 +24,9 @@ from vlm_lib.interactive.figure import Html, figure
 
 IMAGE = "<image>"
 MAX_TOKENS = 16
-MAX_LAYERS = 4
-SELF_MASKS = ("full", "causal", "prefix-LM")
+MAX_LAYERS = 8
+WINDOW = "window of 2"
+SELF_MASKS = ("full", "causal", WINDOW, "prefix-LM")
 CROSS_MASKS = {"last image": last_image_mask, "all previous images": all_previous_images_mask}
 MASKS = (*SELF_MASKS, *CROSS_MASKS)
 CELLS = {  # by (may attend directly, is reached)
@@ -42,18 +43,18 @@ def mask_explorer(
 
     `sequence` holds 1 to 16 tokens separated by blanks, `<image>` is an image. `mask` is one of
 
-    - "full", "causal", "prefix-LM" (`prefix` tokens see one another both ways): self-attention, the columns are
-      the tokens themselves, an image being one token;
+    - "full", "causal", "window of 2" (a token sees itself and the one before it), "prefix-LM" (`prefix` tokens see
+      one another both ways): self-attention, the columns are the tokens themselves, an image being one token;
     - "last image", "all previous images": cross-attention, the columns are the images of the sequence, and beside
       each token stands phi, the number of images at or before it.
 
-    With `layers` (1 to 4) the figure also shows what a row reaches indirectly. Let M be the mask. One layer
+    With `layers` (1 to 8) the figure also shows what a row reaches indirectly. Let M be the mask. One layer
     reaches R_1 = M, each further one R_{n+1} = B R_n, a product of boolean matrices. For self-attention B is M.
     For cross-attention B is the causal self-attention of the text that follows each cross-attention in Flamingo;
     the one after the last layer is left out, so that R_1 is the mask. B holds the diagonal, so R never shrinks.
 
     Raises `ValueError` for a sequence of no or more than 16 tokens, or without an image under a cross-attention
-    mask; an unknown `mask`; a `prefix` that is no integer from 0 to the number of tokens; `layers` outside 1 to 4.
+    mask; an unknown `mask`; a `prefix` that is no integer from 0 to the number of tokens; `layers` outside 1 to 8.
     Sources: SimVLM, section 3.1 (arXiv 2108.10904); Flamingo, section 2.3 (arXiv 2204.14198v2).
     """
     tokens = sequence.split()
@@ -70,8 +71,9 @@ def mask_explorer(
         static=_static(tokens, mask, prefix, layers),
         alt="Explorer: what each token attends to under a chosen mask, and reaches after several layers",
         caption="A row attends to columns. In self-attention the columns are the tokens, and a row reaches what "
-        "the tokens it attends to reached one layer before. Under the image masks the columns are images, and "
-        "between two cross-attention layers stands causal self-attention: a token reaches what the tokens up to "
+        "the tokens it attends to reached one layer before, so that the window grows by a token with "
+        "every layer. Under the image masks the columns are images, and between two "
+        "cross-attention layers stands causal self-attention: a token reaches what the tokens up to "
         "it reached one layer before. φ counts the images at or before a token; the last image is number φ.",
     )
 
@@ -83,6 +85,8 @@ def direct_mask(tokens: list[str], mask: str, prefix: int) -> Bool[Tensor, "seq 
         return torch.ones(seq, seq, dtype=torch.bool)
     if mask == "causal":
         return causal_mask(seq)
+    if mask == WINDOW:
+        return causal_mask(seq).triu(-1)
     if mask == "prefix-LM":
         return prefix_lm_mask(torch.tensor([prefix]), seq)[0]
     phi = phi_of(tokens)

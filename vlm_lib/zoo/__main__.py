@@ -2,8 +2,9 @@
 
 import argparse
 
+from vlm_lib.zoo.of_chapters import build_for_chapters
 from vlm_lib.zoo.real_report import real_report
-from vlm_lib.zoo.report import build, report
+from vlm_lib.zoo.report import build, report, table
 
 
 def main() -> None:
@@ -14,6 +15,7 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     print(report(build()))
     print(real_report(seeds))
+    print(table(build_for_chapters()))
 
 
 if __name__ == "__main__":

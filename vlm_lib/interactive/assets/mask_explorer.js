@@ -4,6 +4,7 @@ const IMAGE = "<image>";
 const ALLOWED = { // may position t, with phi images at or before it, attend to column c? All count from 0 but phi.
   "full": () => true,
   "causal": (t, c) => c <= t,
+  "window of 2": (t, c) => c === t || c === t - 1,
   "prefix-LM": (t, c, phi, prefix) => c <= t || Math.max(t, c) < prefix,
   "last image": (t, c, phi) => c + 1 === phi,
   "all previous images": (t, c, phi) => c < phi,
@@ -109,7 +110,7 @@ function mount(root, config, publish) {
   root.append(
     h("label", {}, h("span", { class: "vlm-label" }, "Sequence (tokens separated by blanks, <image> marks an image)"), input),
     radios("Mask", `${root.parentElement.id}-mask`, Object.keys(ALLOWED).map((name) => [name, name]), mask, (value) => { mask = value; draw(); }),
-    prefixRow, labelled("Layers: ", layersShown, slider(1, 4, layers, (value) => { layers = value; })), notice, table,
+    prefixRow, labelled("Layers: ", layersShown, slider(1, 8, layers, (value) => { layers = value; })), notice, table,
     h("p", { class: "vlm-dim" }, "● attends directly, ○ reached from an earlier layer, · not reached"), counts, words,
   );
   draw();
