@@ -23,10 +23,11 @@ function analyse(cosine, target, scale) {
   return { cosine, rows, columns, imageLoss, textLoss, loss: (imageLoss + textLoss) / 2, gradient };
 }
 
-const minus = (value, digits) => value.toFixed(digits).replace("-", "−");
+/** A number to read: no minus before a zero. */
+const minus = (value, digits) => (Number(value.toFixed(digits)) || 0).toFixed(digits).replace("-", "−");
 
 function slope(value, digits) {
-  const shown = (value > 0 ? "+" : "") + minus(value, digits);
+  const shown = (Number(value.toFixed(digits)) > 0 ? "+" : "") + minus(value, digits);
   return `${shown}: descent ${Number(value.toFixed(digits)) === 0 ? "hardly moves" : value > 0 ? "lowers" : "raises"} it.`;
 }
 
