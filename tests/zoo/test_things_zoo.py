@@ -57,3 +57,12 @@ def test_the_tower_is_built_from_other_drawings_and_kept(tmp_path, monkeypatch):
     pixels = torch.randn(2, 3, 32, 32)
     assert torch.equal(first(pixels), again(pixels))
     assert not any(p.requires_grad for p in first.parameters())
+
+
+def test_a_new_tokenizer_finds_the_lm_that_was_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("VLM_LIB_CACHE", str(tmp_path))
+    recipe, paths = reading.ThingsRecipe(steps=1, facts=1, games=1, lists=1), set()
+    for _ in range(4):
+        paths.add(reading.things_lm(recipe=recipe)[1].path)
+        things.things_tokenizer.cache_clear()  # as another process would: its vocabulary comes in another order
+    assert len(paths) == 1

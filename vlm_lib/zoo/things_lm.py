@@ -74,7 +74,8 @@ def _fingerprint(known: Sequence[Thing]) -> str:
     """A digest of some of its texts, so that a changed text never meets an LM that read the old one."""
     rng = stream(0, "things fingerprint")
     texts = [fact_text(thing, rng) for thing in known]
-    texts += [game_text(known, rng, GAME_LINES), list_text(rng), *things_tokenizer().get_vocab()]
+    words = things_tokenizer().convert_ids_to_tokens(range(len(things_tokenizer())))  # get_vocab has no order
+    texts += [game_text(known, rng, GAME_LINES), list_text(rng), *words]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
