@@ -68,7 +68,7 @@ def target_cases(seed: int = 0) -> list[Case]:
     return [(ids, torch.tensor([5, 3, 2]), 1), (ids[:, :6], torch.tensor([1, 4, 2]), 1)]
 
 
-check_labels = Task(
+check_what_is_predicted = Task(
     name="what is predicted",
     asks='answer(ids: Int["batch words"], kept: Int["batch"], pad: int) -> Int["batch words"]',
     right=_targets,
