@@ -99,7 +99,7 @@ def missing_alt(html: Path) -> list[str]:
     for page in pages(html):
         for image in article(page).find_all("img"):
             alt = (image.get("alt") or "").strip()
-            if len(alt) < 9 or re.search(r"\.(png|svg|jpe?g|gif|webp)$|_images/|^<", alt):
+            if len(alt) < 10 or re.search(r"\.(png|svg|jpe?g|gif|webp)$|_images/|^<", alt):
                 found.append(f"{page.relative_to(html)}: alt text {alt!r} of {image.get('src', '')[:60]}")
         for drawing in article(page).find_all("svg"):
             hidden = any(
