@@ -1,6 +1,7 @@
 """A class graded from end to end: whatever is handed in, whatever the surroundings, also if it is cut short."""
 
 import csv
+import functools
 import json
 import os
 import resource
@@ -229,7 +230,11 @@ def start(sheet: Path, folder: Path) -> subprocess.Popen:
         str(folder / "out"),
     ]
     environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # what a shell starts in the background ignores Ctrl-C, and so would what it starts
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=listen
+    )
 
 
 def test_ctrl_c_ends_with_130_keeps_what_is_done_and_the_same_command_goes_on(sheet, tmp_path):

@@ -73,3 +73,25 @@ CONTRAST = (
   return found;
 }"""
 )
+
+
+def assert_readable(browser, shown, *, theme, width):
+    """Every text of the figure stands out from what lies behind it (WCAG 2.1, AA), and nothing widens the page."""
+    page = open_page(browser, shown.html, theme=theme, width=width)
+    assert [(text, contrast) for text, contrast in page.evaluate(CONTRAST) if contrast < 4.5] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def assert_static_stands(browser, shown, count, *, of="img"):
+    """Without scripts a reader gets the static part, with so many pictures, or rows, or whatever `of` selects."""
+    page = open_page(browser, shown.html, scripts=False)
+    assert page.locator(".vlm-static").is_visible()
+    assert page.locator(f".vlm-static {of}").count() == count
+
+
+@contextmanager
+def opened(browser, shown):
+    """The figure's page, which must end without a script error and without a request but for its own pictures."""
+    page = open_page(browser, shown.html)
+    yield page
+    assert [url for url in page.trouble if not url.startswith("data:")] == []

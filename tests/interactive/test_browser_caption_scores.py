@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.chromium import CONTRAST, open_page, state
+from helpers.chromium import assert_readable, assert_static_stands, open_page, state
 
 from vlm_lib.interactive.caption_scores import caption_scores, score
 
@@ -104,12 +104,8 @@ def test_without_a_reference_it_says_so(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 900])
 def test_readable_and_within_the_page(browser, theme, width):
-    page = open_page(browser, SHOWN.html, theme=theme, width=width)
-    assert [(text, c) for text, c in page.evaluate(CONTRAST) if c < 4.5] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_readable(browser, SHOWN, theme=theme, width=width)
 
 
 def test_without_scripts_the_static_picture_stands(browser):
-    page = open_page(browser, SHOWN.html, scripts=False)
-    assert page.locator(".vlm-static").is_visible()
-    assert page.locator(".vlm-static tr").count() == 7
+    assert_static_stands(browser, SHOWN, 7, of="tr")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.chromium import CONTRAST, open_page, state
+from helpers.chromium import assert_readable, assert_static_stands, opened, state
 
 from vlm_lib.interactive.coca_look import Look, coca_look
 
@@ -23,9 +23,8 @@ SHOWN = coca_look(LOOKS, torch.full((2, 3, 8, 8), 200, dtype=torch.uint8))
 
 @pytest.fixture
 def page(browser):
-    page = open_page(browser, SHOWN.html)
-    yield page
-    assert [url for url in page.trouble if not url.startswith("data:")] == []
+    with opened(browser, SHOWN) as page:
+        yield page
 
 
 def test_starts_with_the_contrastive_query_and_the_first_word(page):
@@ -54,12 +53,8 @@ def test_another_drawing_by_click_and_by_arrow_key(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 900])
 def test_readable_and_within_the_page(browser, theme, width):
-    page = open_page(browser, SHOWN.html, theme=theme, width=width)
-    assert all(contrast >= 4.5 for _, contrast in page.evaluate(CONTRAST))
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_readable(browser, SHOWN, theme=theme, width=width)
 
 
 def test_without_scripts_the_static_picture_stands(browser):
-    page = open_page(browser, SHOWN.html, scripts=False)
-    assert page.locator(".vlm-static").is_visible()
-    assert page.locator(".vlm-static svg").count() == 3
+    assert_static_stands(browser, SHOWN, 3, of="svg")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.chromium import CONTRAST, open_page, state
+from helpers.chromium import assert_readable, assert_static_stands, open_page, state
 
 from vlm_lib.interactive import flamingo_page
 from vlm_lib.interactive.flamingo_page import Recording
@@ -68,12 +68,8 @@ def test_exchanging_shows_the_other_picture(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 900])
 def test_readable_and_within_the_page(browser, theme, width):
-    page = open_page(browser, SHOWN.html, theme=theme, width=width)
-    assert all(contrast >= 4.5 for _, contrast in page.evaluate(CONTRAST))
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_readable(browser, SHOWN, theme=theme, width=width)
 
 
 def test_without_scripts_the_static_picture_stands(browser):
-    page = open_page(browser, SHOWN.html, scripts=False)
-    assert page.locator(".vlm-static").is_visible()
-    assert page.locator(".vlm-static img").count() == 2
+    assert_static_stands(browser, SHOWN, 2)

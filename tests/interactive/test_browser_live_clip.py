@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers.chromium import CONTRAST, open_page, state
+from helpers.chromium import assert_readable, assert_static_stands, open_page, state
 
 from vlm_lib import zoo
 from vlm_lib.data import scenes
@@ -135,12 +135,8 @@ def test_the_last_object_cannot_be_taken_away(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 900])
 def test_readable_and_within_the_page(browser, shown, theme, width):
-    page = open_page(browser, shown.html, theme=theme, width=width)
-    assert all(contrast >= 4.5 for _, contrast in page.evaluate(CONTRAST))
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_readable(browser, shown, theme=theme, width=width)
 
 
 def test_without_scripts_the_static_picture_stands(browser, shown):
-    page = open_page(browser, shown.html, scripts=False)
-    assert page.locator(".vlm-static").is_visible()
-    assert page.locator(".vlm-static tbody tr").count() == len(TEXTS)
+    assert_static_stands(browser, shown, len(TEXTS), of="tbody tr")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.chromium import CONTRAST, open_page, state
+from helpers.chromium import assert_readable, assert_static_stands, opened, state
 
 from vlm_lib.interactive.prefix_captions import Setting, prefix_captions
 
@@ -28,9 +28,8 @@ SHOWN = prefix_captions(SETTINGS, PICTURES, TRUTH, before=0.7, guess=0.3)
 
 @pytest.fixture
 def page(browser):
-    page = open_page(browser, SHOWN.html)
-    yield page
-    assert [url for url in page.trouble if not url.startswith("data:")] == []
+    with opened(browser, SHOWN) as page:
+        yield page
 
 
 def test_starts_frozen_with_the_longest_prefix(page):
@@ -68,12 +67,8 @@ def test_a_picture_is_chosen_by_click_or_arrow_key(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 900])
 def test_readable_and_within_the_page(browser, theme, width):
-    page = open_page(browser, SHOWN.html, theme=theme, width=width)
-    assert all(contrast >= 4.5 for _, contrast in page.evaluate(CONTRAST))
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_readable(browser, SHOWN, theme=theme, width=width)
 
 
 def test_without_scripts_the_static_picture_stands(browser):
-    page = open_page(browser, SHOWN.html, scripts=False)
-    assert page.locator(".vlm-static").is_visible()
-    assert page.locator(".vlm-static img").count() == 2
+    assert_static_stands(browser, SHOWN, 2)

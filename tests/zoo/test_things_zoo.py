@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from vlm_lib.data import things
+from vlm_lib.evaluation.perplexity import next_word_accuracy
 from vlm_lib.models.frozen import small_lm
 from vlm_lib.zoo import things_lm as reading
 from vlm_lib.zoo.things_trunk import TrunkRecipe, things_trunk
@@ -24,7 +25,10 @@ def test_it_remembers_what_it_read(trained):
     before = small_lm(len(things.things_tokenizer()), 0, width=32, layers=1, heads=2)
     loss = [reading.things_quality(model, KNOWN)["nats per token, facts"] for model in (before, trained)]
     assert loss[1] < 0.5 * loss[0]
-    assert reading.share_right(trained, ["<bos> monkey : it is a kind of"], ["mammal"]) == 1.0
+    assert (
+        next_word_accuracy(trained, things.things_tokenizer(), ["<bos> monkey : it is a kind of"], ["mammal"])
+        == 1.0
+    )
 
 
 def test_made_up_words_and_second_halves_alone_count():

@@ -133,6 +133,6 @@ def _overlay(shares: Sequence[int], source: str, title: str) -> str:
         x, y = place % side + (1 - size) / 2, place // side + (1 - size) / 2
         squares += f'<rect x="{x:.2f}" y="{y:.2f}" width="{size:.2f}" height="{size:.2f}"/>'
     return (
-        f'<span class="vlm-overlay"><img alt="a drawing" width="112" height="112" src="{source}">'
+        f'<span class="vlm-overlay"><img alt="the drawing behind it" width="112" height="112" src="{source}">'
         f'<svg viewBox="0 0 {side} {side}" role="img" aria-label="{escape(title)}">{squares}</svg></span>'
     )

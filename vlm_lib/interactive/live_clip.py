@@ -116,7 +116,8 @@ def _static(picture: Tensor, texts: Sequence[str], cosines: Tensor, scale: float
         for text, cosine, chance in zip(texts, cosines.tolist(), chances.tolist(), strict=True)
     )
     return (
-        f'<img alt="The scene" width="128" height="128" src="{data_uri(picture)}"><div class="vlm-scroll">'
+        f'<img alt="The scene as it is drawn first" width="128" height="128" src="{data_uri(picture)}">'
+        f'<div class="vlm-scroll">'
         f'<table><thead><tr><th scope="col">caption</th><th scope="col" class="vlm-n">cosine</th>'
         f'<th scope="col" class="vlm-n">softmax at {scale:.1f}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"

@@ -151,7 +151,7 @@ def _static(recording: Recording, picture: str, word: int) -> str:
     )
     head = "".join(f'<th scope="col" class="vlm-n">{escape(w)}</th>' for w in recording.candidates[word])
     return (
-        f'<p><img alt="the scene" width="128" height="128" src="{picture}"></p><p>{text}</p>'
+        f'<p><img alt="The scene with its boxes" width="128" height="128" src="{picture}"></p><p>{text}</p>'
         f'<div class="vlm-scroll"><table><caption>The masked word (it is “{escape(recording.words[position])}”)'
         f"</caption><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -89,8 +89,8 @@ def _copy_block(ours: SelfBlock | CrossBlock, block: nn.Module) -> None:
     dim = ours.norm_1.normalized_shape[0]
     with torch.no_grad():
         for name, joined in (("weight", block.attn.in_proj_weight), ("bias", block.attn.in_proj_bias)):
-            getattr(ours.attention.to_q, name).copy_(joined[:dim])
-            getattr(ours.attention.to_kv, name).copy_(joined[dim:])
-    ours.attention.to_out.load_state_dict(block.attn.out_proj.state_dict())
+            getattr(ours.attention.query, name).copy_(joined[:dim])
+            getattr(ours.attention.key_value, name).copy_(joined[dim:])
+    ours.attention.out.load_state_dict(block.attn.out_proj.state_dict())
     ours.mlp[0].load_state_dict(block.mlp.c_fc.state_dict())
     ours.mlp[2].load_state_dict(block.mlp.c_proj.state_dict())

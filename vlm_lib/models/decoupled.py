@@ -6,12 +6,12 @@ Source: Yu et al. 2022, section 3.2 (arXiv 2205.01917). Chapter: 35_coca.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from vlm_lib.attention import causal_mask
 from vlm_lib.checks import require_shape
+from vlm_lib.models.stack import Attention
 
 
 def cls_mask(is_padding: Bool[Tensor, "batch seq"]) -> Bool[Tensor, "batch seq+1 seq+1"]:
@@ -30,26 +30,6 @@ def cls_mask(is_padding: Bool[Tensor, "batch seq"]) -> Bool[Tensor, "batch seq+1
     mask = causal_mask(seq + 1, is_padding.device).repeat(batch, 1, 1)
     mask[:, -1, :-1] = ~is_padding
     return mask
-
-
-class Attention(nn.Module):
-    """Multi-head attention of x [batch seq dim] to context [batch tokens dim]; `mask`: True = may attend."""
-
-    def __init__(self, dim: int, heads: int):
-        super().__init__()
-        if dim % heads:
-            raise ValueError(f"dim is {dim}, heads {heads}: expected dim to be a multiple of heads")
-        self.heads = heads
-        self.to_q, self.to_kv, self.to_out = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim), nn.Linear(dim, dim)
-
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.to_q(x), *self.to_kv(context).chunk(2, dim=-1))
-        )
-        visible = None if mask is None else mask.unsqueeze(-3)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=visible)
-        return self.to_out(out.transpose(1, 2).flatten(2))
 
 
 class SelfBlock(nn.Module):
@@ -75,7 +55,7 @@ class CrossBlock(SelfBlock):
         self.norm_image = nn.LayerNorm(dim)
 
     def forward(self, x: Float[Tensor, "batch seq dim"], image: Float[Tensor, "batch queries dim"]) -> Tensor:
-        x = x + self.attention(self.norm_1(x), self.norm_image(image))
+        x = x + self.attention(self.norm_1(x), self.norm_image(image), None)
         return x + self.mlp(self.norm_2(x))
 
 

@@ -47,7 +47,7 @@ class RealCoCaRecipe:
     queries: int = 16
     layers: int = 2
     drop: float = 0.5
-    version: int = 1
+    version: int = 2
 
 
 class NameTokens:

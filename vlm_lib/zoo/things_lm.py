@@ -24,6 +24,7 @@ from vlm_lib.data.things import (
     things,
     things_tokenizer,
 )
+from vlm_lib.evaluation.perplexity import next_word_accuracy
 from vlm_lib.losses import caption_loss
 from vlm_lib.models.frozen import small_lm
 from vlm_lib.training import History, fit
@@ -156,20 +157,13 @@ def things_quality(model: LlamaForCausalLM, known: Sequence[Thing]) -> dict[str,
     rng, quality = stream(TEST_SEED, "things quality"), {}
     for question, words in QUESTIONS.items():
         prompts = [f"<bos> {thing.name} : {words}" for thing in known]
-        quality[f"answers, {question}"] = share_right(model, prompts, [t.answer(question) for t in known])
+        quality[f"answers, {question}"] = next_word_accuracy(
+            model, things_tokenizer(), prompts, [t.answer(question) for t in known]
+        )
     documents = token_ids([fact_text(thing, rng) for thing in known])
     quality["nats per token, facts"] = float(text_loss(model, documents))
     games = [game_text(known, rng, GAME_LINES).removesuffix(" . <eos>").split(" . ") for _ in range(128)]
     again = [game for game in games if game[-1] in game[:-1]]
     prompts = [" . ".join(game).rsplit(" ", 1) for game in again]
-    quality["a made-up word, again"] = share_right(model, *zip(*prompts, strict=True))
+    quality["a made-up word, again"] = next_word_accuracy(model, things_tokenizer(), *zip(*prompts, strict=True))
     return quality
-
-
-def share_right(model: LlamaForCausalLM, prompts: Sequence[str], answers: Sequence[str]) -> float:
-    """How often the likeliest next word of all is the answer."""
-    ids = token_ids(prompts)
-    ends = (ids != things_tokenizer().pad_token_id).sum(dim=1) - 1
-    said = model(input_ids=ids, use_cache=False).logits[torch.arange(len(ids)), ends].argmax(dim=-1)
-    wanted = torch.tensor(things_tokenizer().convert_tokens_to_ids(list(answers)))
-    return float((said == wanted).float().mean())

@@ -26,7 +26,7 @@ function mount(root, config, publish) {
     const [left, top, right, bottom] = box.map((edge) => (100 * edge) / SIZE);
     Object.assign(element.style, { left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%` });
   };
-  const stage = h("div", { class: "vlm-stage" }, h("img", { alt: "the scene", src: config.picture }));
+  const stage = h("div", { class: "vlm-stage" }, h("img", { alt: "The scene with its boxes", src: config.picture }));
   for (const box of config.others) {
     const frame = h("span", { class: "vlm-other", "aria-hidden": "true" });
     place(frame, box);
