@@ -59,7 +59,7 @@ class Scoreboard(SphinxDirective):
         """One id: what is claimed or asked, ours, and theirs beside it."""
         head = prose(f" {item.text}", nodes.strong("", item.id), classes="vlm-head")
         ours = [
-            record_parts(record, outcome_of(record, self.verified), _link(record))
+            record_parts(record, outcome_of(record, self.verified), link_to_section(record))
             for record in self.records[item.id]
         ] or [div("board-record is-open", nodes.paragraph("", "", badge("open")))]
         both = div(
@@ -81,7 +81,7 @@ def _executed_from(notebook: Path) -> str | None:
     return nbformat.read(notebook, as_version=4).metadata.get(HASH_KEY, {}).get("executed_from")
 
 
-def _link(record: dict) -> nodes.reference:
+def link_to_section(record: dict) -> nodes.reference:
     """A link to the section that measured it; `point_at_sections` fills it in when all pages have been read."""
     return nodes.reference("", record["notebook"], internal=True, vlm_record=(record["notebook"], record["cell"]))
 

@@ -9,8 +9,8 @@ import yaml
 from pairs import ROOT
 
 # Where a derived address may stand. Outputs of notebooks hold none.
-DERIVED = ("README.md", "CONTRIBUTING.md", "book/*.md", "book/_template/*", "notebooks/*.md", "notebooks/*.ipynb",
-           "notebooks/exercises/*.md", "notebooks/exercises/*.ipynb")  # fmt: skip
+DERIVED = ("README.md", "CITATION.cff", "CONTRIBUTING.md", "book/*.md", "book/_template/*", "notebooks/*.md",
+           "notebooks/*.ipynb", "notebooks/exercises/*.md", "notebooks/exercises/*.ipynb")  # fmt: skip
 
 
 def current(root: Path = ROOT) -> str:

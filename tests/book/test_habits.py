@@ -94,9 +94,9 @@ def test_ruff_finds_a_test_that_only_looks_like_one(line, code):
 
 def test_nothing_stands_at_the_top_but_what_belongs_there():
     known = {
-        "README.md", "CONTRIBUTING.md", "LICENSE", "LICENSE-DATA.md", "Makefile", "pyproject.toml",
-        "requirements.txt", "_config.yml", "_toc.yml", "jupytext.toml", ".ci", ".gitattributes", ".gitignore",
-        "book", "notebooks", "vlm_lib", "tests",
+        "README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-DATA.md", "Makefile",
+        "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml", "jupytext.toml", ".ci",
+        ".gitattributes", ".gitignore", "book", "notebooks", "vlm_lib", "tests",
     }  # fmt: skip
     made = {".git", ".venv", ".whl", "_build", "vlm_lib.egg-info", ".pytest_cache", ".ruff_cache", ".hypothesis"}
     assert {path.name for path in Path(ROOT).iterdir()} - known - made == set()
