@@ -60,9 +60,10 @@ zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, a
 
 test: lint unit notebooks book-tests  ## Everything: lint, unit tests, all notebooks, the book and its pages
 
-lint: $(STAMP)  ## Ruff, check and format
+lint: $(STAMP)  ## Ruff, check and format; spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell book notebooks vlm_lib tests *.md
 
 unit: $(STAMP) zoo  ## Unit, property and parity tests; the pair check of the notebooks
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/book/built tests
@@ -71,7 +72,7 @@ notebooks: $(STAMP) zoo  ## Execute every chapter once and compare the cells tag
 	$(ONE_THREAD) TQDM_DISABLE=1 $(BIN)/python -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 600 -n 2 --dist loadfile notebooks/*.ipynb
 
 book-tests: book  ## Check the built pages, in a browser too where there is a Chromium
-	$(BIN)/python -m pytest tests/book/built
+	$(BIN)/python -m pytest -n 2 tests/book/built
 
 chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
 	$(BIN)/python $(TOOLS)/new_chapter.py "$$GIVEN_NAME"
