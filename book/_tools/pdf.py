@@ -48,7 +48,7 @@ def printed(browser: Browser, address: str) -> tuple[str, PdfReader]:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.evaluate("document.fonts.ready.then(() => true)")
     title = page.evaluate("document.querySelector('article h1').firstChild.textContent.trim()")
-    bound = PdfReader(BytesIO(page.pdf(**PAPER, print_background=True)))
+    bound = PdfReader(BytesIO(page.pdf(**PAPER, print_background=True, scale=0.72)))
     page.close()
     return title, bound
 
