@@ -16,7 +16,7 @@ GIVEN := NAME URL CHAPTER SHEET SUBMISSIONS OUT
 unexport $(GIVEN)
 $(foreach name,$(GIVEN),$(eval export GIVEN_$(name) := $$(value $(name))))
 
-.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade pdf picture lock gpu gpu-wheels clean
+.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade slides pdf picture lock gpu gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
@@ -88,6 +88,9 @@ release: $(STAMP)  ## Write the student version of a problem sheet: make release
 
 grade: $(STAMP)  ## Grade submissions: make grade SHEET=34_flamingo SUBMISSIONS=folder OUT=folder
 	$(BIN)/python -m vlm_lib.grading grade "$$GIVEN_SHEET" "$$GIVEN_SUBMISSIONS" "$$GIVEN_OUT"
+
+slides: $(STAMP)  ## Slides of the chapters, or of one (CHAPTER=...), into _build/slides or OUT=folder
+	PYTHONPATH=book/_ext $(BIN)/python $(TOOLS)/slides.py "$$GIVEN_CHAPTER" "$$GIVEN_OUT"
 
 pdf: book  ## The whole book as one PDF, _build/vlm-verified.pdf or OUT=file (needs Chromium)
 	$(BIN)/python $(TOOLS)/pdf.py "$$GIVEN_OUT"
