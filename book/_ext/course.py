@@ -11,6 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from docutils import nodes
+from excerpts import plain_formula
 from sheets import summary, to_chapter
 from sphinx.util.docutils import SphinxDirective
 
@@ -51,7 +52,8 @@ def misconceptions(sheet: str) -> list[tuple[str, list[str]]]:
 
 
 def plain(text: str) -> str:
-    return text.replace("*", "")
+    """Text without emphasis, its formulas in readable form."""
+    return re.sub(r"\$([^$]+)\$", lambda formula: plain_formula(formula[1]), text).replace("*", "")
 
 
 class Course(SphinxDirective):
