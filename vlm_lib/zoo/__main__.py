@@ -16,8 +16,10 @@ from vlm_lib.zoo.report import build, report, table
 
 
 def side_by_side(builders: Sequence[Callable[[], Any]], processes: int) -> list[Any]:
-    """What the builders return, run in so many processes of one thread each. What two of them need is trained by one
-    and awaited by the other (the cache's locks). Raises: what a builder raises."""
+    """What the builders return, run in so many processes of one thread each.
+
+    What two of them need is trained by one and awaited by the other (the cache's locks). Raises: what one raises.
+    """
     context = get_context("spawn")  # a fork of a process that has computed with torch can hang
     with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
         return [result.result() for result in [pool.submit(builder) for builder in builders]]
