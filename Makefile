@@ -16,7 +16,7 @@ GIVEN := NAME URL CHAPTER SHEET SUBMISSIONS OUT
 unexport $(GIVEN)
 $(foreach name,$(GIVEN),$(eval export GIVEN_$(name) := $$(value $(name))))
 
-.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade picture lock gpu gpu-wheels clean
+.PHONY: help env book serve lab run verify zoo test lint unit notebooks book-tests chapter set-url check-colab release grade slides pdf picture lock gpu gpu-wheels clean
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
@@ -60,9 +60,10 @@ zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, a
 
 test: lint unit notebooks book-tests  ## Everything: lint, unit tests, all notebooks, the book and its pages
 
-lint: $(STAMP)  ## Ruff, check and format
+lint: $(STAMP)  ## Ruff, check and format; spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell book notebooks vlm_lib tests *.md
 
 unit: $(STAMP) zoo  ## Unit, property and parity tests; the pair check of the notebooks
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/book/built tests
@@ -71,7 +72,7 @@ notebooks: $(STAMP) zoo  ## Execute every chapter once and compare the cells tag
 	$(ONE_THREAD) TQDM_DISABLE=1 $(BIN)/python -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 600 -n 2 --dist loadfile notebooks/*.ipynb
 
 book-tests: book  ## Check the built pages, in a browser too where there is a Chromium
-	$(BIN)/python -m pytest tests/book/built
+	$(BIN)/python -m pytest -n 2 tests/book/built
 
 chapter: $(STAMP)  ## Start a chapter of book/ledger.yml from the template: make chapter NAME=35_coca
 	$(BIN)/python $(TOOLS)/new_chapter.py "$$GIVEN_NAME"
@@ -87,6 +88,12 @@ release: $(STAMP)  ## Write the student version of a problem sheet: make release
 
 grade: $(STAMP)  ## Grade submissions: make grade SHEET=34_flamingo SUBMISSIONS=folder OUT=folder
 	$(BIN)/python -m vlm_lib.grading grade "$$GIVEN_SHEET" "$$GIVEN_SUBMISSIONS" "$$GIVEN_OUT"
+
+slides: $(STAMP)  ## Slides of the chapters, or of one (CHAPTER=...), into _build/slides or OUT=folder
+	PYTHONPATH=book/_ext $(BIN)/python $(TOOLS)/slides.py "$$GIVEN_CHAPTER" "$$GIVEN_OUT"
+
+pdf: book  ## The whole book as one PDF, _build/vlm-verified.pdf or OUT=file (needs Chromium)
+	$(BIN)/python $(TOOLS)/pdf.py "$$GIVEN_OUT"
 
 picture: book  ## Redraw the README's picture of the book (needs Chromium)
 	$(BIN)/python $(TOOLS)/picture.py

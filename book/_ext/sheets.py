@@ -24,6 +24,14 @@ def summary(text: str) -> tuple[str, int, int, int, int]:
     return TITLE.search(text)[1], len(tasks), points - by_hand, by_hand, sum(minutes for _, minutes, _ in tasks)
 
 
+def to_chapter(name: str, title: str, docname: str) -> addnodes.pending_xref:
+    """A link from the page `docname` to a chapter."""
+    link = addnodes.pending_xref("", nodes.inline("", title), refdomain="std", reftype="doc",
+                                 reftarget=f"/notebooks/{name}", refexplicit=True)  # fmt: skip
+    link["refdoc"] = docname
+    return link
+
+
 class Sheets(SphinxDirective):
     """A table with one row a sheet."""
 
@@ -42,9 +50,7 @@ class Sheets(SphinxDirective):
 
     def row(self, path: Path) -> nodes.row:
         title, *figures = summary(path.read_text())
-        chapter = addnodes.pending_xref("", nodes.inline("", title), refdomain="std", reftype="doc",
-                                        reftarget=f"/notebooks/{path.stem}", refexplicit=True)  # fmt: skip
-        chapter["refdoc"] = self.env.docname
+        chapter = to_chapter(path.stem, title, self.env.docname)
         student = f"notebooks/exercises/{path.stem}_student.ipynb"
         owner_and_name = self.config.html_theme_options["repository_url"].removeprefix("https://github.com/")
         colab = nodes.reference("", "Colab", refuri=f"{COLAB}{owner_and_name}/blob/main/{student}")

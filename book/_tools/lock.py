@@ -28,7 +28,7 @@ GROUPS = {
     ],
     "tests, and the public implementations that the library is compared with": [
         "pytest", "pytest-xdist", "nbval", "hypothesis", "ruff", "beautifulsoup4", "playwright",
-        "flamingo-pytorch", "open-flamingo", "pycocoevalcap",
+        "axe-playwright-python", "codespell", "pypdf", "flamingo-pytorch", "open-flamingo", "pycocoevalcap",
     ],
 }  # fmt: skip
 # CUDA libraries exist for one platform only; elsewhere torch brings what it needs in its own wheel.

@@ -1,7 +1,6 @@
 """Draw README's picture of the book: the first page as a browser shows it (`make picture`)."""
 
-import shutil
-
+from chrome import launch
 from pairs import ROOT
 from playwright.sync_api import sync_playwright
 
@@ -10,11 +9,8 @@ SIZE = {"width": 1200, "height": 900}
 
 
 def main() -> None:
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser_path is None:
-        raise SystemExit("make picture needs Chromium: install the package chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        browser = launch(playwright, "make picture")
         page = browser.new_page(viewport=SIZE, color_scheme="light")
         page.goto((ROOT / "_build" / "html" / "book" / "intro.html").as_uri())
         page.wait_for_timeout(500)

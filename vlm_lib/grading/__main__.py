@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from vlm_lib.grading.sheet import SheetError
 
-NOT_A_SANDBOX = "Grading runs the students' code as you: a process of its own is not a sandbox."
+RUNS_CODE = "Grading runs the students' code on this machine; what that code can reach is said at the start."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,11 +22,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("out", help="folder for the student version")
     command = sub.add_parser("student", help="write the student version beside the sheet, as it is committed")
     command.add_argument("sheet", help="the sheet's .md file, or its name")
-    command = sub.add_parser("grade", help=f"grade submissions. {NOT_A_SANDBOX}", description=NOT_A_SANDBOX)
+    command = sub.add_parser("grade", help=f"grade submissions. {RUNS_CODE}", description=RUNS_CODE)
     command.add_argument("sheet", help="the sheet's .md file, or its name")
     command.add_argument("submissions", help="folder with a folder, or an .ipynb, for each student")
     command.add_argument("out", help="folder for scores.csv and reports/: new, or one to go on with")
     command.add_argument("--timeout", type=float, default=30, help="seconds that one cell may take (default 30)")
+    command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="submissions at a time")
     return commands
 
 
@@ -37,7 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
         from vlm_lib.grading.grade import grade
 
         start = time.perf_counter()
-        results = grade(arguments.sheet, arguments.submissions, arguments.out, timeout=arguments.timeout)
+        results = grade(
+            arguments.sheet, arguments.submissions, arguments.out, timeout=arguments.timeout, jobs=arguments.jobs
+        )
         failed = sum(bool(result.problem) for result in results)
         minutes = (time.perf_counter() - start) / 60
         print(f"{len(results)} submissions in {minutes:.1f} min, {failed} not graded: {Path(arguments.out)}")

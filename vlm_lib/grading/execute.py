@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 from nbformat import NotebookNode
 
@@ -14,8 +15,9 @@ WARM_UP = """if 'torch' in __import__('sys').modules:
     __import__('torch').optim.SGD([__import__('torch').zeros(1)], lr=1.0).zero_grad()"""
 
 
-def run_notebook(notebook: NotebookNode, timeout: float) -> dict[str, Outcome]:
-    """Run all code cells; what became of each, by its id. `timeout`: seconds for an answer or a test.
+def run_notebook(notebook: NotebookNode, timeout: float, new_kernel: Callable[[], Kernel]) -> dict[str, Outcome]:
+    """Run all code cells; what became of each, by its id. `timeout`: seconds for an answer or a test; `new_kernel`
+    makes the process for them.
 
     A cell that runs too long is interrupted, and the rest goes on. A cell that cannot be interrupted (a bare
     `except` inside `while True`) or ends its process would cost the student everything: it is left out, and all
@@ -23,16 +25,18 @@ def run_notebook(notebook: NotebookNode, timeout: float) -> dict[str, Outcome]:
     """
     given_up: dict[str, Outcome] = {}
     while True:
-        outcomes = _one_pass(notebook, given_up, timeout)
+        outcomes = _one_pass(notebook, given_up, timeout, new_kernel)
         if len(outcomes) == sum(cell.cell_type == "code" for cell in notebook.cells):
             return outcomes
         given_up |= {name: outcome for name, outcome in outcomes.items() if outcome.lost}
 
 
-def _one_pass(notebook: NotebookNode, given_up: dict[str, Outcome], timeout: float) -> dict[str, Outcome]:
+def _one_pass(
+    notebook: NotebookNode, given_up: dict[str, Outcome], timeout: float, new_kernel: Callable[[], Kernel]
+) -> dict[str, Outcome]:
     """Run in one process all cells but those given up, up to the first that ends it."""
     outcomes: dict[str, Outcome] = {}
-    with Kernel() as kernel:
+    with new_kernel() as kernel:
         warm = False
         for cell in notebook.cells:
             if cell.cell_type != "code":

@@ -1,24 +1,28 @@
 """Grading a class: one submission after another, and no submission can stop the rest.
 
-The submissions run as you: a process of its own is not a sandbox (see `vlm_lib.grading`).
+What a submission's process can reach is said at the start (see `shut_in`).
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from vlm_lib.grading.execute import run_notebook, with_outputs
 from vlm_lib.grading.intake import SubmissionError, fill, read_answers
-from vlm_lib.grading.kernel import KernelError
+from vlm_lib.grading.kernel import Kernel, KernelError
 from vlm_lib.grading.release import grading_version
 from vlm_lib.grading.results import Results
 from vlm_lib.grading.scores import Result, blank_scores, judge
 from vlm_lib.grading.sheet import SheetError, read_sheet
+from vlm_lib.grading.shut_in import can_be_hidden, said
 from vlm_lib.grading.submissions import Submission, collect, find_notebook, read_bytes
 from vlm_lib.grading.written import number
 
@@ -55,19 +59,27 @@ def take(submission: Submission, sheet: str, released: NotebookNode) -> Taken:
     return Taken(submission, answers.texts, (*submission.notes, *notes, *answers.notes))
 
 
-def run(taken: Taken, released: NotebookNode, timeout: float) -> tuple[Result, NotebookNode | None]:
-    """Grade one submission, and return the executed notebook if there is one."""
-    executed = None
+def run(
+    taken: Taken, released: NotebookNode, timeout: float, new_kernel: Callable[[], Kernel]
+) -> tuple[Result, NotebookNode | None, float]:
+    """Grade one submission; the executed notebook if there is one, and the seconds that it took."""
+    executed, start = None, time.perf_counter()
     try:
         if taken.problem:
             raise SubmissionError(taken.problem)
         filled = fill(released, taken.answers)
-        outcomes = run_notebook(filled, timeout)
+        outcomes = run_notebook(filled, timeout, new_kernel)
         executed = with_outputs(filled, outcomes)
         scores, errors = judge(released, filled, outcomes, timeout)
     except Exception as error:
-        return taken.result(problem=_reason(error)), executed
-    return taken.result(scores=scores, own_errors=errors), executed
+        return taken.result(problem=_reason(error)), executed, time.perf_counter() - start
+    return taken.result(scores=scores, own_errors=errors), executed, time.perf_counter() - start
+
+
+def _told(result: Result) -> str:
+    if result.problem:
+        return f"{result.student}: NOT GRADED: {result.problem.splitlines()[0]}"
+    return f"{result.student}: {number(result.points)} of {number(result.most)}"
 
 
 def grade(
@@ -76,18 +88,21 @@ def grade(
     out: str | Path,
     *,
     timeout: float = 30,
+    jobs: int = 1,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     """Grade all `submissions` (a folder, or an .ipynb, for each student) and write the results into `out`.
 
-    `timeout`: seconds that one cell may take. What `out` gets, complete after each submission, stands in
-    `vlm_lib.grading.results`. If it holds results of an earlier run, those are kept whose answers, sheet, library
-    and time limit are the same; the rest is graded, also what was not graded then.
+    `timeout`: seconds that one cell may take; `jobs`: submissions at a time. What `out` gets, complete after each
+    submission, stands in `vlm_lib.grading.results`. If it holds results of an earlier run, those are kept whose
+    answers, sheet, library and time limit are the same; the rest is graded, also what was not graded then.
     Raises: SheetError for a sheet that cannot be used, no submissions, or an `out` that holds anything else.
     """
     source, out = read_sheet(sheet), Path(out)
     if not timeout > 0:
         raise SheetError(f"timeout: got {timeout}, expected more than 0 s")
+    if jobs < 1:
+        raise SheetError(f"jobs: got {jobs}, expected at least 1")
     todo = collect(submissions)
     if out.resolve().is_relative_to(Path(submissions).resolve()):
         raise SheetError(f"out: {out} lies in the folder of the submissions, expected another place")
@@ -102,17 +117,22 @@ def grade(
     kept = sum(result is not None for result in known)
     if kept:
         say(f"kept: {kept} results of an earlier run")
-    columns = blank_scores(released)
-    for at, one in enumerate(taken):
-        if known[at]:
-            continue
-        start = time.perf_counter()
-        known[at], executed = run(one, released, timeout)
-        result = known[at]
-        results.write(result, executed, basis[at])
-        results.write_class(list(filter(None, known)), columns)
-        short = result.problem.splitlines()[0] if result.problem else ""
-        verdict = f"NOT GRADED: {short}" if short else f"{number(result.points)} of {number(result.most)}"
-        say(f"[{at + 1}/{len(taken)}] {result.student}: {verdict} ({time.perf_counter() - start:.1f} s)")
+    say(said())
+    columns, stop = blank_scores(released), threading.Event()
+    new_kernel = partial(Kernel, can_be_hidden(Path(submissions), out, source.path.parent), stop)
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [at for at, result in enumerate(known) if result is None]
+        running = {pool.submit(run, taken[at], released, timeout, new_kernel): at for at in waiting}
+        try:
+            for future in as_completed(running):
+                at = running[future]
+                known[at], executed, seconds = future.result()
+                results.write(known[at], executed, basis[at])
+                results.write_class(list(filter(None, known)), columns)
+                say(f"[{at + 1}/{len(taken)}] {_told(known[at])} ({seconds:.1f} s)")
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     results.write_class(known, columns)
     return known

@@ -1,8 +1,8 @@
 """The process that runs one submission: this interpreter's IPython kernel, in surroundings that are ours.
 
-It gets an empty working folder, an environment without the teacher's Python and Jupyter settings, a limit on
-memory where the system has one (Linux), and a limit on time for each cell. No kernelspec is looked up, so none can
-be another interpreter's.
+It gets an empty working folder, an environment of a few names, a limit on time for each cell, and what else
+`shut_in` can keep from it. No kernelspec is looked up, so none can be another interpreter's. It is spoken to
+through sockets in its folder, since it may have no network.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ import contextlib
 import json
 import os
 import queue
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_client import BlockingKernelClient
 
 import vlm_lib
+from vlm_lib.cache import cache_dir
+from vlm_lib.grading.shut_in import shut_in
 
-OURS_TO_SET = ("PYTHON", "IPYTHON", "JUPYTER", "JPY_", "MPL")
+HANDED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 START_SECONDS = 300  # a slow machine is not the student's fault
 GRACE_SECONDS = 3  # for a cell to notice that it is interrupted
-MEMORY_BYTES = 4 << 30
 MOST_CHARACTERS = 100_000  # of a cell's outputs; a loop may print for as long as it is let
 KEPT = {
     "stream": ("name", "text"),
@@ -35,6 +37,10 @@ KEPT = {
     "display_data": ("data", "metadata"),
     "execute_result": ("data", "metadata", "execution_count"),
 }
+
+
+class Stopped(BaseException):
+    """Grading was stopped while this process ran."""
 
 
 class KernelError(RuntimeError):
@@ -76,21 +82,30 @@ class _Outputs:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS_TO_SET)}
+    kept = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     paths = [Path(vlm_lib.__file__).parents[1], *map(os.path.abspath, given)]
     return kept | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONUTF8": "1",
         "PYTHONHASHSEED": "0",
+        "HOME": str(folder / "work"),
+        "TMPDIR": str(folder / "work"),
         "IPYTHONDIR": str(folder),
-        "JPY_PARENT_PID": str(os.getpid()),  # the kernel ends when this process does
+        "VLM_LIB_CACHE": str(cache_dir()),
+        "JPY_PARENT_PID": str(os.getpid()),  # the kernel ends when this process does, where it can see it
         "OMP_NUM_THREADS": "1",
     }
 
 
 class Kernel:
-    """A kernel in a folder of its own; use it as a context manager. Raises: KernelError."""
+    """A kernel in a folder of its own; use it as a context manager. Raises: KernelError; Stopped.
+
+    hidden: folders that it is not to see. stop: when set, whatever waits for the kernel raises Stopped.
+    """
+
+    def __init__(self, hidden: Sequence[Path] = (), stop: threading.Event | None = None):
+        self._hidden, self._stop = hidden, stop or threading.Event()
 
     def __enter__(self) -> Kernel:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -98,9 +113,10 @@ class Kernel:
         work, self._said = folder / "work", folder / "said"
         work.mkdir()
         self._file = folder / "connection.json"
+        options = ["-f", str(self._file), "--transport=ipc", f"--ip={folder}/s", "--log-level=CRITICAL"]
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ipykernel_launcher", "-f", str(self._file), "--log-level=CRITICAL"],
+                shut_in([sys.executable, "-m", "ipykernel_launcher", *options], folder, self._hidden),
                 cwd=work,
                 env=_environment(folder),
                 stdin=subprocess.DEVNULL,
@@ -110,8 +126,6 @@ class Kernel:
             )
         self._client = BlockingKernelClient()
         try:
-            if hasattr(resource, "prlimit"):
-                resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
             self._connect()
         except BaseException:
             self.__exit__()
@@ -141,9 +155,14 @@ class Kernel:
             arrived = _next(self._client.iopub_channel, 0.2)
 
     def _check_start(self, deadline: float) -> None:
+        self._check_stop()
         if self._process.poll() is not None or time.monotonic() > deadline:
             said = self._said.read_text(errors="replace").strip()[-1000:]
             raise KernelError(f"the process for the notebook did not start: {said or 'it said nothing'}")
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
 
     def run(self, source: str, seconds: float) -> Outcome:
         """Run one cell; after `seconds` it is interrupted."""
@@ -167,6 +186,7 @@ class Kernel:
         """The reply to a request, None if it takes too long or the process ends; collects `outputs` meanwhile."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            self._check_stop()
             message = _next(self._client.shell_channel, 0.05)
             if message and message["parent_header"].get("msg_id") == request:
                 self._collect(request, outputs, seconds=2, patience=1)

@@ -1,4 +1,4 @@
-"""What single chapters train once and keep, because their cells can't afford it."""
+"""What single chapters train once and keep, because their cells can't afford it: a function for each."""
 
 from __future__ import annotations
 
@@ -12,20 +12,30 @@ from vlm_lib.zoo.store import Card
 from vlm_lib.zoo.things_lm import things_lm
 from vlm_lib.zoo.things_trunk import things_trunk
 
-SEEDS, LENGTHS = range(3), (1, 4, 16)  # as 22_clipcap measures them
 
-
-def build_for_chapters() -> dict[str, Card]:
-    """Train whatever is missing of it, one after the other; name -> card, the name beginning with the chapter's
-    number. Where the real tower's packages are missing, what needs none of them."""
+def of_21_frozen() -> dict[str, Card]:
+    """The tower, the language model that read about the things, and its twin that read other facts."""
     cards = {"21 things_trunk": things_trunk()[1], "21 things_lm": things_lm()[1]}
-    cards["21 things_lm, other facts"] = things_lm(other=True)[1]
-    cards["22 caption_world"] = caption_world().card
-    for seed in SEEDS:
+    return cards | {"21 things_lm, other facts": things_lm(other=True)[1]}
+
+
+def of_22_clipcap() -> dict[str, Card]:
+    """The captioners' language model; captioners of three seeds, with a frozen and a tuned one."""
+    cards = {"22 caption_world": caption_world().card}
+    for seed in range(3):
         for lm in ("frozen", "tuned"):
-            for length, wrong in (*((length, False) for length in LENGTHS), (max(LENGTHS), True)):
+            for length, wrong in ((1, False), (4, False), (16, False), (16, True)):
                 model = prefix_captioner(seed=seed, length=length, tune_lm=lm == "tuned", wrong_pairs=wrong)
                 cards[f"22 {lm} {length}{' wrong' if wrong else ''}, {seed}"] = model.card
-    with contextlib.suppress(WeightsUnavailable):  # the report on the real parts says what is missing
-        cards["35 real_coca"] = real_coca()[0].card
     return cards
+
+
+def of_35_coca() -> dict[str, Card]:
+    """A CoCa on the real tower; nothing where the tower's packages are missing, which the zoo's report says."""
+    with contextlib.suppress(WeightsUnavailable):
+        return {"35 real_coca": real_coca()[0].card}
+    return {}
+
+
+# name of the chapter -> what trains whatever is missing of its models and gives their cards
+BUILDERS = {"21_frozen": of_21_frozen, "22_clipcap": of_22_clipcap, "35_coca": of_35_coca}
