@@ -1,7 +1,7 @@
 """What captioners with cross-attention share: image tokens and the words so far in, the next word's logits out.
 
-Unlike a prefix, the image never stands in the text: a caption begins with <bos>, and a subclass says where the text
-looks at the image. Chapter: 32_vc_gpt.
+Unlike a prefix, the image never stands in the text: a caption begins with <bos>, and a subclass says where the
+text looks at the image. Chapter: 32_vc_gpt.
 """
 
 from __future__ import annotations

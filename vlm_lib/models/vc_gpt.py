@@ -1,7 +1,7 @@
 """VC-GPT: GPT-2 reads the caption so far without the image; a fusion module on top of it reads both.
 
-Source: Luo et al. 2022 (arXiv 2201.12723), from its figure and its equation for the logits; the depth of the fusion
-module, and what is trained at which rate, we had to choose. Chapter: 32_vc_gpt.
+Source: Luo et al. 2022 (arXiv 2201.12723), from its figure and its equation for the logits; the depth of the
+fusion module, and what is trained at which rate, we had to choose. Chapter: 32_vc_gpt.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class VCGPT(TokenCaptioner):
 
     def language_states(self, ids: Int[Tensor, "n seq"]) -> Float[Tensor, "n seq width"]:
         """h_G: what the LM makes of the words so far, after its last layer norm. No image comes in here."""
-        return self.lm.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        words = self.lm.get_input_embeddings()(ids)
+        return self.lm.base_model(inputs_embeds=words, use_cache=False).last_hidden_state
 
     def fused_states(
         self, states: Float[Tensor, "n seq width"], tokens: Float[Tensor, "n places image_dim"]
