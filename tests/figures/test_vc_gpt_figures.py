@@ -18,6 +18,11 @@ def test_three_bars_draws_each_column():
     ]
 
 
+def test_moved_has_a_row_for_each_exchange():
+    figure = vc_gpt.moved({"language term, image": [0.0, 0.0], "fusion term, image": [1.0, 2.0]}, ["a", "ring"])
+    assert [[bar.get_height() for bar in axes.patches] for axes in figure.axes] == [[0.0, 0.0], [1.0, 2.0]]
+
+
 def test_curves_are_means_over_seeds():
     axes = vc_gpt.curves({"a": [[4.0, 2.0], [2.0, 1.0]]}, text_only=1.5)
     assert list(axes.lines[0].get_ydata()) == [3.0, 1.5]

@@ -101,6 +101,21 @@ def three_bars(words: Sequence[str], columns: Mapping[str, Sequence[float]]) -> 
     return figure
 
 
+def moved(changes: Mapping[str, Sequence[float]], words: Sequence[str]) -> Figure:
+    """How far each term moves at each word, a row of bars for each kind of exchange, all on one scale."""
+    use_style()
+    figure, rows = plt.subplots(
+        len(changes), 1, figsize=(7.2, 0.85 * len(changes) + 0.7), sharex=True, sharey=True
+    )
+    for axes, (name, values) in zip(rows, changes.items(), strict=True):
+        axes.bar(range(len(words)), [float(v) for v in values], color=BLUE if "image" in name else ORANGE)
+        axes.set_title(name, fontsize=9.5)
+    rows[-1].set_xticks(range(len(words)), words, rotation=45, ha="right")
+    rows[-1].set_xlabel("behind this word")
+    figure.supylabel("largest change of a logit", fontsize=10)
+    return figure
+
+
 def curves(losses: Mapping[str, Sequence[Sequence[float]]], *, text_only: float) -> Axes:
     """Training loss by update, mean over the seeds, on a logarithmic axis; dashed: the LM without the image."""
     use_style()

@@ -43,7 +43,8 @@ def record(
     for _ in range(longest):
         language, fusion = (term[0, -1] for term in model.terms(tokens, ids))
         chances = [scores.softmax(dim=-1) for scores in (language, weight * fusion, language + weight * fusion)]
-        shown = sorted({int(i) for chance in chances for i in chance.topk(BEST).indices})
+        with_favourites = chances if weight else chances[:1]  # at weight 0 the fusion prefers no word
+        shown = sorted({int(i) for chance in with_favourites for i in chance.topk(BEST).indices})
         shown.sort(key=lambda i: -float(chances[2][i]))
         best = chances[2].argmax()
         steps.append(
