@@ -7,6 +7,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from vlm_lib.data.tokenizer import world_tokenizer
 from vlm_lib.models.cross_gpt2 import CrossGPT2
+from vlm_lib.models.stack_torch import torch_layer
 from vlm_lib.models.vc_gpt import VCGPT
 from vlm_lib.training.weights import state_digest
 
@@ -38,31 +39,15 @@ def ids():
     return torch.randint(5, 40, (3, 7), generator=torch.Generator().manual_seed(2))
 
 
-def copied(layer, block, cross):
-    """torch's own pre-norm layer with the weights of a block of ours."""
-    pairs = [(layer.self_attn, block.attention), *([(layer.multihead_attn, block.cross)] if cross else [])]
-    for theirs, ours in pairs:
-        theirs.in_proj_weight.copy_(torch.cat([ours.query.weight, ours.key_value.weight]))
-        theirs.in_proj_bias.copy_(torch.cat([ours.query.bias, ours.key_value.bias]))
-        theirs.out_proj.load_state_dict(ours.out.state_dict())
-    norms = (block.norm, *([block.cross_norm] if cross else []), block.mlp_norm)
-    for number, ours in enumerate(norms, start=1):
-        getattr(layer, f"norm{number}").load_state_dict(ours.state_dict())
-    layer.linear1.load_state_dict(block.mlp[0].state_dict())
-    layer.linear2.load_state_dict(block.mlp[2].state_dict())
-    return layer
-
-
 @torch.no_grad()
 def test_the_whole_model_is_gpt2_an_encoder_and_a_decoder_of_torch(lm, tokenizer, tokens, ids):
     ours = VCGPT(lm, tokenizer, **SIZES)
     for name, parameter in ours.named_parameters():
         if not name.startswith("lm."):
             nn.init.normal_(parameter, std=0.3)
-    options = {"dropout": 0.0, "activation": "gelu", "norm_first": True, "batch_first": True}
     memory = nn.functional.linear(tokens, ours.project.weight, ours.project.bias)
     for block in ours.image_side.blocks:
-        memory = copied(nn.TransformerEncoderLayer(WIDTH, 2, 4 * WIDTH, **options), block, False)(memory)
+        memory = torch_layer(block)(memory)
     norm = lambda x, own: nn.functional.layer_norm(x, (WIDTH,), own.weight, own.bias)  # noqa: E731
     memory = norm(memory, ours.image_side.norm)
     gpt2 = GPT2LMHeadModel(lm.config).eval()
@@ -70,8 +55,7 @@ def test_the_whole_model_is_gpt2_an_encoder_and_a_decoder_of_torch(lm, tokenizer
     states = gpt2(ids, output_hidden_states=True).hidden_states[-1]  # behind the last norm
     fused, later = states, torch.ones(7, 7).triu(1).bool()
     for block in ours.text_side.blocks:
-        layer = copied(nn.TransformerDecoderLayer(WIDTH, 2, 4 * WIDTH, **options), block, True)
-        fused = layer(fused, memory, tgt_mask=later)
+        fused = torch_layer(block)(fused, memory, tgt_mask=later)
     fused = norm(fused, ours.text_side.norm)
     expected = states @ ours.language_head.weight.T + fused @ ours.fusion_head.weight.T
     torch.testing.assert_close(ours.logits(tokens, ids), expected, atol=1e-4, rtol=1e-4)
