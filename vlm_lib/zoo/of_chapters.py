@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from vlm_lib.zoo.caption_world import caption_world
+from vlm_lib.zoo.ensemble_captioners import ensemble_captioner
 from vlm_lib.zoo.packages import WeightsUnavailable
 from vlm_lib.zoo.prefix_captioners import prefix_captioner
 from vlm_lib.zoo.real_coca import real_coca
@@ -22,6 +23,12 @@ def of_22_clipcap() -> dict[str, Card]:
     return cards
 
 
+def of_32_vc_gpt() -> dict[str, Card]:
+    """Two VC-GPTs, one whose language model was frozen and one whose language model was trained along."""
+    named = {"32 frozen": False, "32 tuned": True}
+    return {name: ensemble_captioner(tune_lm=tune_lm).card for name, tune_lm in named.items()}
+
+
 def of_35_coca() -> dict[str, Card]:
     """A CoCa on the real tower; nothing where the tower's packages are missing, which the zoo's report says."""
     with contextlib.suppress(WeightsUnavailable):
@@ -30,4 +37,4 @@ def of_35_coca() -> dict[str, Card]:
 
 
 # name of the chapter -> what trains whatever is missing of its models and gives their cards
-BUILDERS = {"22_clipcap": of_22_clipcap, "35_coca": of_35_coca}
+BUILDERS = {"22_clipcap": of_22_clipcap, "32_vc_gpt": of_32_vc_gpt, "35_coca": of_35_coca}
