@@ -66,9 +66,10 @@ class TokenCaptioner(nn.Module):
         return nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=IGNORE)
 
     def inputs(self, targets: Int[Tensor, "n tokens"]) -> Int[Tensor, "n tokens"]:
-        """What is read while `targets` are predicted: <bos>, then all targets but the last."""
+        """What is read while `targets` are predicted: <bos>, then all targets but the last; <eos> for padding."""
         first = torch.full_like(targets[:, :1], self.tokenizer.bos_token_id)
-        return torch.cat([first, targets[:, :-1].clamp(min=0)], dim=1)
+        words = targets[:, :-1].masked_fill(targets[:, :-1] == IGNORE, self.tokenizer.eos_token_id)
+        return torch.cat([first, words], dim=1)
 
     def forward(
         self, tokens: Float[Tensor, "n places image_dim"], targets: Int[Tensor, "n tokens"]
