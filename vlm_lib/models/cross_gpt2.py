@@ -44,8 +44,8 @@ class CrossGPT2(TokenCaptioner):
         self, tokens: Float[Tensor, "n places image_dim"], ids: Int[Tensor, "n seq"]
     ) -> Float[Tensor, "n seq vocab"]:
         """Of the word after each position."""
-        words = self.lm.get_input_embeddings()(ids)
-        return self.lm(inputs_embeds=words, encoder_hidden_states=self.memory(tokens), use_cache=False).logits
+        words, memory = self.lm.get_input_embeddings()(ids), self.memory(tokens)
+        return self.lm(inputs_embeds=words, encoder_hidden_states=memory, use_cache=False).logits
 
 
 def with_cross_attention(lm: GPT2LMHeadModel) -> GPT2LMHeadModel:

@@ -72,7 +72,9 @@ class VCGPT(TokenCaptioner):
         """What each head adds to the logits; without self-ensemble the first is zero."""
         states = self.language_states(ids)
         fusion = self.fusion_head(self.fused_states(states, tokens))
-        return Terms(self.language_head(states) if self.language_head else torch.zeros_like(fusion), fusion)
+        if self.language_head is None:
+            return Terms(torch.zeros_like(fusion), fusion)
+        return Terms(self.language_head(states), fusion)
 
     def logits(
         self, tokens: Float[Tensor, "n places image_dim"], ids: Int[Tensor, "n seq"]
