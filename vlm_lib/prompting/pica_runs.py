@@ -1,0 +1,134 @@
+"""PICa's arms on the drawings: which prompts each puts, and what the real language model says to them, kept.
+
+A seed is another draw: of the questions, of the examples to choose from, and of the random ones. Chapter: 42_pica.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vlm_lib.cache import cache_dir
+from vlm_lib.data.emoji_questions import Question, answers, balanced, every
+from vlm_lib.evaluation.closed_list import AnswerScorer
+from vlm_lib.prompting.pica import Shot, groups, prompt, random_groups, similarity
+from vlm_lib.prompting.pica_eyes import Eyes, eyes
+from vlm_lib.training.progress import progress
+from vlm_lib.training.seeds import stream
+from vlm_lib.training.threads import one_thread
+from vlm_lib.zoo.pretrained import smollm2
+from vlm_lib.zoo.store import cached
+
+QUESTIONS, SHOTS, GROUPS, LONGEST = 24, 4, 5, 16
+CHOICES = ("random", "by question", "by image", "by both", "the notes' rule")
+VERSION = 1  # raised when the same prompts come to give other numbers: the scorer changed
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Questions about held-out drawings, and the pool of answered ones, about training drawings."""
+
+    seed: int
+    eyes: Eyes
+    questions: list[Question]
+    pool: list[Question]
+
+    def scores(self, i: int, choice: str) -> Float[Tensor, " pool"]:
+        """How well each example of the pool fits question i. "the notes' rule": its caption to the question."""
+        asked = self.questions[i]
+        words = self.eyes.wordings[asked.text]
+        rows = [example.drawing for example in self.pool]
+        if choice == "the notes' rule":
+            return self.eyes.names[rows] @ words
+        questions = torch.stack([self.eyes.wordings[example.text] for example in self.pool])
+        image, by = self.eyes.images[asked.drawing], choice.removeprefix("by ")
+        return similarity(words, image, questions, self.eyes.images[rows], by)
+
+    def chosen(self, i: int, choice: str, shots: int = SHOTS, k: int = 1) -> Int[Tensor, "k shots"]:
+        """Rows of the pool for k prompts about question i. Raises: ValueError for another choice, or too many."""
+        if choice == "random":
+            return random_groups(len(self.pool), shots, stream(self.seed, f"random examples {i}"))
+        return groups(self.scores(i, choice), shots, k)
+
+    def withheld(self, i: int, shots: int = SHOTS) -> Int[Tensor, "1 shots"]:
+        """Chosen by both, after all examples with the right answer were taken out of the pool."""
+        same = torch.tensor([example.answer == self.questions[i].answer for example in self.pool])
+        return groups(self.scores(i, "by both").masked_fill(same, -9.0), shots)
+
+    def examples(self, rows: Sequence[int]) -> list[Shot]:
+        """Examples as a prompt shows them, each picture by its true name."""
+        pool, names = self.pool, self.eyes.emoji.names
+        return [Shot(names[pool[r].drawing], pool[r].text, pool[r].answer) for r in rows]
+
+    def prompts(self, i: int, rows: Int[Tensor, "k shots"], context: str = "", of: int | None = None) -> list[str]:
+        """k prompts that ask question i. context: a kind of words; of: another question's drawing is described."""
+        drawing = self.questions[i if of is None else of].drawing
+        seen = self.eyes.context(drawing, context) if context else self.eyes.context(drawing)
+        return [prompt(self.examples(group), seen, self.questions[i].text) for group in rows.tolist()]
+
+
+def draw(seed: int, questions: int = QUESTIONS) -> Draw:
+    """The draw of a seed. Raises: ValueError for a bad seed; WeightsUnavailable."""
+    seen = eyes()
+    asked = balanced(seen.emoji.held_out, questions, seed)
+    return Draw(seed, seen, asked, every(seen.emoji.train, seed))
+
+
+def arms(drawn: Draw, i: int) -> dict[str, list[str]]:
+    """Every arm's prompts about question i; "| other" describes the next question's drawing instead."""
+    none, other = torch.empty(1, 0, dtype=torch.long), (i + 1) % len(drawn.questions)
+    found = {
+        "no examples": drawn.prompts(i, none),
+        "no examples | other": drawn.prompts(i, none, of=other),
+        "true name": drawn.prompts(i, none, "true name"),
+        "answer withheld": drawn.prompts(i, drawn.withheld(i)),
+        "ensemble": drawn.prompts(i, drawn.chosen(i, "by both", k=GROUPS)),
+    }
+    for choice in CHOICES:
+        rows = drawn.chosen(i, choice)
+        found[choice] = drawn.prompts(i, rows)
+        found[f"{choice} | other"] = drawn.prompts(i, rows, of=other)
+    for shots in (1, LONGEST):
+        found[f"{shots} by both"] = drawn.prompts(i, drawn.chosen(i, "by both", shots))
+    return found
+
+
+def log_probs(asked: Mapping[str, str], title: str) -> dict[str, Float[Tensor, " answers"]]:
+    """For each prompt, with the family of its answers: log p of every answer, asked once and then kept.
+
+    Raises: WeightsUnavailable.
+    """
+    prompts = sorted(asked)
+    lists = {family: answers(family) for family in sorted(set(asked.values()))}
+    content = json.dumps([VERSION, "SmolLM2-135M-Instruct", prompts, [asked[p] for p in prompts], lists])
+    key = hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    def build(_) -> tuple[dict[str, Tensor], dict]:
+        lm = smollm2()
+        scorer = AnswerScorer(lm.model, lm.tokenizer)
+        with one_thread():
+            found = [scorer(prompt, lists[asked[prompt]]) for prompt in progress(prompts, title)]
+        return {"log_probs": torch.cat(found)}, {"source": lm.source}
+
+    flat = cached(cache_dir() / "zoo" / f"pica-{key}.safetensors", build)[0]["log_probs"]
+    sizes = [len(lists[asked[prompt]]) for prompt in prompts]
+    return dict(zip(prompts, flat.split(sizes), strict=True))
+
+
+def run(seed: int, questions: int = QUESTIONS) -> tuple[Draw, list[dict[str, Float[Tensor, "k answers"]]]]:
+    """All arms of a seed: for each question, arm -> log p of each answer under each of its prompts.
+
+    The first time takes a few minutes per seed. Raises: as `draw`.
+    """
+    drawn = draw(seed, questions)
+    put = [arms(drawn, i) for i in range(questions)]
+    families = [question.family for question in drawn.questions]
+    asked = {p: family for each, family in zip(put, families, strict=True) for ps in each.values() for p in ps}
+    known = log_probs(asked, f"PICa's prompts, seed {seed}, once")
+    return drawn, [{arm: torch.stack([known[p] for p in ps]) for arm, ps in each.items()} for each in put]
