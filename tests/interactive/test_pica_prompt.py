@@ -1,4 +1,4 @@
-"""The recorded question: rounded from what was measured, and the static picture holds examples, prompt, answers."""
+"""The recorded question: rounded as measured, and the static picture holds examples, prompt, answers."""
 
 import re
 

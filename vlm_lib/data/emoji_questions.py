@@ -24,8 +24,8 @@ WORDINGS = {
 }
 _CARS = (
     "bus", "oncoming bus", "minibus", "ambulance", "fire engine", "police car", "oncoming police car", "taxi",
-    "oncoming taxi", "automobile", "oncoming automobile", "sport utility vehicle", "pickup truck", "delivery truck",
-    "articulated lorry", "racing car", "motorcycle", "motor scooter", "auto rickshaw",
+    "oncoming taxi", "automobile", "oncoming automobile", "sport utility vehicle", "pickup truck",
+    "delivery truck", "articulated lorry", "racing car", "motorcycle", "motor scooter", "auto rickshaw",
 )  # fmt: skip
 _TRAINS = (
     "locomotive", "railway car", "high-speed train", "bullet train", "train", "metro", "light rail", "monorail",

@@ -94,8 +94,8 @@ def pica_prompt(cases: Sequence[Case], drawings: UInt8[Tensor, "n 3 h w"]) -> Ht
         "pica_prompt",
         config=config,
         static=_static(cases[0], sources),
-        alt="Questions about drawings: the chosen examples, the prompt that is made of them, and what the language "
-        "model answers, with log-probabilities",
+        alt="Questions about drawings: the chosen examples, the prompt made of them, and what the language model "
+        "answers, with log-probabilities",
         caption="Recorded from SmolLM2-135M-Instruct. No prompt holds a picture: the drawings stand beside their "
         "examples for readers. Drawings: OpenMoji, CC BY-SA 4.0.",
     )
