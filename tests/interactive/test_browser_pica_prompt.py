@@ -1,4 +1,4 @@
-"""The recorded question in a real browser: questions, choices and prompts of the ensemble, by mouse and keyboard."""
+"""The recorded question in a real browser: questions, choices and prompts, by mouse and keyboard."""
 
 import pytest
 import torch

@@ -5,8 +5,10 @@ A seed is another draw: of the questions, of the examples to choose from, and of
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vlm_lib.cache import cache_dir
-from vlm_lib.data.emoji_questions import Question, answers, balanced, every
+from vlm_lib.data.emoji_questions import WORDINGS, Question, answers, balanced, every
 from vlm_lib.evaluation.closed_list import AnswerScorer
-from vlm_lib.prompting.pica import Shot, groups, prompt, random_groups, similarity
+from vlm_lib.prompting.pica import Shot, ensemble, groups, prompt, random_groups, similarity, vote
 from vlm_lib.prompting.pica_eyes import Eyes, eyes
 from vlm_lib.training.progress import progress
 from vlm_lib.training.seeds import stream
@@ -121,14 +123,61 @@ def log_probs(asked: Mapping[str, str], title: str) -> dict[str, Float[Tensor, "
     return dict(zip(prompts, flat.split(sizes), strict=True))
 
 
-def run(seed: int, questions: int = QUESTIONS) -> tuple[Draw, list[dict[str, Float[Tensor, "k answers"]]]]:
-    """All arms of a seed: for each question, arm -> log p of each answer under each of its prompts.
+@functools.cache
+def answer_lengths() -> dict[str, Int[Tensor, " answers"]]:
+    """How many tokens of the real language model each answer has, by family. Raises: WeightsUnavailable."""
+    lists = {family: answers(family) for family in WORDINGS}
+    key = hashlib.sha256(json.dumps(["SmolLM2-135M-Instruct", lists]).encode()).hexdigest()[:12]
 
-    The first time takes a few minutes per seed. Raises: as `draw`.
-    """
+    def build(_) -> tuple[dict[str, Tensor], dict]:
+        lm = smollm2()
+        scorer = AnswerScorer(lm.model, lm.tokenizer)
+        return {f: torch.tensor([len(scorer.tokens(a)) for a in each]) for f, each in lists.items()}, {}
+
+    return cached(cache_dir() / "zoo" / f"pica-lengths-{key}.safetensors", build)[0]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A draw and what the language model said: for each question, arm -> log p of each answer under each prompt."""
+
+    draw: Draw
+    log_probs: list[dict[str, Float[Tensor, "k answers"]]]
+
+    def said(self, arm: str, rule: str = "sum", k: int = 1) -> list[str]:
+        """The answer to each question, by the first k of an arm's prompts. Raises: ValueError for another rule."""
+        questions = self.draw.questions
+        best = [
+            ensemble(found[arm][:k], answer_lengths()[question.family], rule)
+            for question, found in zip(questions, self.log_probs, strict=True)
+        ]
+        return [answers(question.family)[i] for question, i in zip(questions, best, strict=True)]
+
+    def voted(self, choice: str, shots: int = SHOTS, k: int = 1) -> list[str | None]:
+        """The commonest fitting answer among the examples that k prompts show: no language model, no context."""
+        rows = [self.draw.chosen(i, choice, shots, k) for i in range(len(self.draw.questions))]
+        return [
+            vote([self.draw.pool[r].answer for r in chosen.flatten().tolist()], answers(question.family))
+            for question, chosen in zip(self.draw.questions, rows, strict=True)
+        ]
+
+    def commonest(self) -> list[str]:
+        """For each question, the answer that its family has most often in the pool."""
+        pool = self.draw.pool
+        counts = {f: Counter(example.answer for example in pool if example.family == f) for f in WORDINGS}
+        return [counts[question.family].most_common(1)[0][0] for question in self.draw.questions]
+
+    def right(self, given: Sequence[str | None]) -> float:
+        """The share of right ones among answers, one for each question."""
+        questions = self.draw.questions
+        return sum(a == q.answer for a, q in zip(given, questions, strict=True)) / len(questions)
+
+
+def run(seed: int, questions: int = QUESTIONS) -> Run:
+    """All arms of a seed. The first time takes a few minutes per seed. Raises: as `draw`."""
     drawn = draw(seed, questions)
     put = [arms(drawn, i) for i in range(questions)]
     families = [question.family for question in drawn.questions]
     asked = {p: family for each, family in zip(put, families, strict=True) for ps in each.values() for p in ps}
     known = log_probs(asked, f"PICa's prompts, seed {seed}, once")
-    return drawn, [{arm: torch.stack([known[p] for p in ps]) for arm, ps in each.items()} for each in put]
+    return Run(drawn, [{arm: torch.stack([known[p] for p in ps]) for arm, ps in each.items()} for each in put])
