@@ -120,3 +120,14 @@ def chosen(drawings, rows: Mapping[str, Sequence[int]], titles: Mapping[int, str
     most = max(text.count("\n") for text in texts)
     padded = [text + "\n" * (most - text.count("\n")) for text in texts]
     return show_images(drawings[shown], padded, columns=columns, size=1.35)
+
+
+def asked(drawings, questions: Sequence[tuple[int, str, str, str]], columns: int = 4) -> list[Axes]:
+    """Drawings with what is asked of each: (row, question, right answer, the drawing in words)."""
+    texts = [
+        "\n".join([textwrap.fill(text, 24), f"({answer})", textwrap.fill(f"“{context}”", 26)])
+        for _, text, answer, context in questions
+    ]
+    most = max(text.count("\n") for text in texts)
+    padded = [text + "\n" * (most - text.count("\n")) for text in texts]
+    return show_images(drawings[[row for row, *_ in questions]], padded, columns=columns, size=1.9)

@@ -139,7 +139,7 @@ def answer_lengths() -> dict[str, Int[Tensor, " answers"]]:
 
 @dataclass(frozen=True)
 class Run:
-    """A draw and what the language model said: for each question, arm -> log p of each answer under each prompt."""
+    """A draw and what the LM said: for each question, arm -> log p of each answer under each of its prompts."""
 
     draw: Draw
     log_probs: list[dict[str, Float[Tensor, "k answers"]]]
