@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +29,7 @@ from vlm_lib.zoo.store import cached
 
 QUESTIONS, SHOTS, GROUPS, LONGEST = 24, 4, 5, 16
 CHOICES = ("random", "by question", "by image", "by both", "the notes' rule")
+PART = 96  # prompts in a file: half a minute
 VERSION = 1  # raised when the same prompts come to give other numbers: the scorer changed
 
 
@@ -104,23 +105,37 @@ def arms(drawn: Draw, i: int) -> dict[str, list[str]]:
 def log_probs(asked: Mapping[str, str], title: str) -> dict[str, Float[Tensor, " answers"]]:
     """For each prompt, with the family of its answers: log p of every answer, asked once and then kept.
 
-    Raises: WeightsUnavailable.
+    They are asked in alphabetical order, so that neighbours share what they can, and kept part by part, so that
+    an interrupted run goes on where it stopped. Raises: WeightsUnavailable.
     """
     prompts = sorted(asked)
-    lists = {family: answers(family) for family in sorted(set(asked.values()))}
-    content = json.dumps([VERSION, "SmolLM2-135M-Instruct", prompts, [asked[p] for p in prompts], lists])
-    key = hashlib.sha256(content.encode()).hexdigest()[:12]
+    parts = [prompts[start : start + PART] for start in range(0, len(prompts), PART)]
+    scorer = functools.cache(_scorer)  # the model is loaded if a part is missing, and then once
+    found = {}
+    for number, part in enumerate(parts, 1):
+        lists = [answers(asked[prompt]) for prompt in part]
+        values = _part(part, lists, scorer, f"{title}, part {number} of {len(parts)}, once")
+        found |= zip(part, values.split([len(each) for each in lists]), strict=True)
+    return found
+
+
+def _part(
+    prompts: Sequence[str], lists: Sequence[Sequence[str]], scorer: Callable[[], AnswerScorer], title: str
+) -> Float[Tensor, " values"]:
+    key = hashlib.sha256(json.dumps([VERSION, "SmolLM2-135M-Instruct", prompts, lists]).encode()).hexdigest()[:12]
 
     def build(_) -> tuple[dict[str, Tensor], dict]:
-        lm = smollm2()
-        scorer = AnswerScorer(lm.model, lm.tokenizer)
+        score = scorer()
         with one_thread():
-            found = [scorer(prompt, lists[asked[prompt]]) for prompt in progress(prompts, title)]
-        return {"log_probs": torch.cat(found)}, {"source": lm.source}
+            pairs = progress(list(zip(prompts, lists, strict=True)), title)
+            return {"log_probs": torch.cat([score(prompt, each) for prompt, each in pairs])}, {}
 
-    flat = cached(cache_dir() / "zoo" / f"pica-{key}.safetensors", build)[0]["log_probs"]
-    sizes = [len(lists[asked[prompt]]) for prompt in prompts]
-    return dict(zip(prompts, flat.split(sizes), strict=True))
+    return cached(cache_dir() / "zoo" / f"pica-{key}.safetensors", build)[0]["log_probs"]
+
+
+def _scorer() -> AnswerScorer:
+    lm = smollm2()
+    return AnswerScorer(lm.model, lm.tokenizer)
 
 
 @functools.cache
@@ -130,8 +145,7 @@ def answer_lengths() -> dict[str, Int[Tensor, " answers"]]:
     key = hashlib.sha256(json.dumps(["SmolLM2-135M-Instruct", lists]).encode()).hexdigest()[:12]
 
     def build(_) -> tuple[dict[str, Tensor], dict]:
-        lm = smollm2()
-        scorer = AnswerScorer(lm.model, lm.tokenizer)
+        scorer = _scorer()
         return {f: torch.tensor([len(scorer.tokens(a)) for a in each]) for f, each in lists.items()}, {}
 
     return cached(cache_dir() / "zoo" / f"pica-lengths-{key}.safetensors", build)[0]
@@ -179,5 +193,5 @@ def run(seed: int, questions: int = QUESTIONS) -> Run:
     put = [arms(drawn, i) for i in range(questions)]
     families = [question.family for question in drawn.questions]
     asked = {p: family for each, family in zip(put, families, strict=True) for ps in each.values() for p in ps}
-    known = log_probs(asked, f"PICa's prompts, seed {seed}, once")
+    known = log_probs(asked, f"PICa's prompts, seed {seed}")
     return Run(drawn, [{arm: torch.stack([known[p] for p in ps]) for arm, ps in each.items()} for each in put])
