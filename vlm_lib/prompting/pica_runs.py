@@ -102,7 +102,15 @@ def arms(drawn: Draw, i: int) -> dict[str, list[str]]:
     return found
 
 
-def log_probs(asked: Mapping[str, str], title: str) -> dict[str, Float[Tensor, " answers"]]:
+def real_scorer() -> AnswerScorer:
+    """SmolLM2-135M-Instruct. Raises: WeightsUnavailable."""
+    lm = smollm2()
+    return AnswerScorer(lm.model, lm.tokenizer)
+
+
+def log_probs(
+    asked: Mapping[str, str], title: str, load: Callable[[], AnswerScorer] = real_scorer
+) -> dict[str, Float[Tensor, " answers"]]:
     """For each prompt, with the family of its answers: log p of every answer, asked once and then kept.
 
     They are asked in alphabetical order, so that neighbours share what they can, and kept part by part, so that
@@ -110,7 +118,7 @@ def log_probs(asked: Mapping[str, str], title: str) -> dict[str, Float[Tensor, "
     """
     prompts = sorted(asked)
     parts = [prompts[start : start + PART] for start in range(0, len(prompts), PART)]
-    scorer = functools.cache(_scorer)  # the model is loaded if a part is missing, and then once
+    scorer = functools.cache(load)  # the model is loaded if a part is missing, and then once
     found = {}
     for number, part in enumerate(parts, 1):
         lists = [answers(asked[prompt]) for prompt in part]
@@ -133,11 +141,6 @@ def _part(
     return cached(cache_dir() / "zoo" / f"pica-{key}.safetensors", build)[0]["log_probs"]
 
 
-def _scorer() -> AnswerScorer:
-    lm = smollm2()
-    return AnswerScorer(lm.model, lm.tokenizer)
-
-
 @functools.cache
 def answer_lengths() -> dict[str, Int[Tensor, " answers"]]:
     """How many tokens of the real language model each answer has, by family. Raises: WeightsUnavailable."""
@@ -145,7 +148,7 @@ def answer_lengths() -> dict[str, Int[Tensor, " answers"]]:
     key = hashlib.sha256(json.dumps(["SmolLM2-135M-Instruct", lists]).encode()).hexdigest()[:12]
 
     def build(_) -> tuple[dict[str, Tensor], dict]:
-        scorer = _scorer()
+        scorer = real_scorer()
         return {f: torch.tensor([len(scorer.tokens(a)) for a in each]) for f, each in lists.items()}, {}
 
     return cached(cache_dir() / "zoo" / f"pica-lengths-{key}.safetensors", build)[0]
