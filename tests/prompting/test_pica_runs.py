@@ -73,9 +73,8 @@ def test_tags_are_training_names_and_contexts_are_made_of_them(drawn):
         eyes.context(row, "smell")
 
 
-def test_what_was_said_is_asked_once_in_parts_and_kept(drawn, tmp_path, monkeypatch):
+def test_what_was_said_is_asked_once_and_kept(drawn, tmp_path, monkeypatch):
     monkeypatch.setenv("VLM_LIB_CACHE", str(tmp_path))
-    monkeypatch.setattr(pica_runs, "PART", 2)
     asked = []
 
     class Counting:
@@ -84,13 +83,13 @@ def test_what_was_said_is_asked_once_in_parts_and_kept(drawn, tmp_path, monkeypa
             return torch.arange(len(listed)) - float(len(prompt))
 
     prompts = {"ccc": "kind", "a": "where", "bb": "use"}
-    first = pica_runs.log_probs(prompts, "test", Counting)
+    first = pica_runs.log_probs(prompts, Counting)
     assert asked == ["a", "bb", "ccc"]
     assert {prompt: len(values) for prompt, values in first.items()} == {
         prompt: len(answers(family)) for prompt, family in prompts.items()
     }
     assert first["bb"][0] == -2
-    again = pica_runs.log_probs(prompts, "test", Counting)
+    again = pica_runs.log_probs(prompts, Counting)
     assert len(asked) == 3
     assert all(torch.equal(first[prompt], again[prompt]) for prompt in prompts)
 

@@ -29,7 +29,6 @@ from vlm_lib.zoo.store import cached
 
 QUESTIONS, SHOTS, GROUPS, LONGEST = 24, 4, 5, 16
 CHOICES = ("random", "by question", "by image", "by both", "the notes' rule")
-PART = 96  # prompts in a file: half a minute
 VERSION = 1  # raised when the same prompts come to give other numbers: the scorer changed
 
 
@@ -109,36 +108,23 @@ def real_scorer() -> AnswerScorer:
 
 
 def log_probs(
-    asked: Mapping[str, str], title: str, load: Callable[[], AnswerScorer] = real_scorer
+    asked: Mapping[str, str], load: Callable[[], AnswerScorer] = real_scorer
 ) -> dict[str, Float[Tensor, " answers"]]:
-    """For each prompt, with the family of its answers: log p of every answer, asked once and then kept.
+    """For each prompt, with the family of its answers: log p of every answer, asked once and then kept in one file.
 
-    They are asked in alphabetical order, so that neighbours share what they can, and kept part by part, so that
-    an interrupted run goes on where it stopped. Raises: WeightsUnavailable.
+    They are asked in alphabetical order, so that neighbours share what they can. Raises: WeightsUnavailable.
     """
     prompts = sorted(asked)
-    parts = [prompts[start : start + PART] for start in range(0, len(prompts), PART)]
-    scorer = functools.cache(load)  # the model is loaded if a part is missing, and then once
-    found = {}
-    for number, part in enumerate(parts, 1):
-        lists = [answers(asked[prompt]) for prompt in part]
-        values = _part(part, lists, scorer, f"{title}, part {number} of {len(parts)}, once")
-        found |= zip(part, values.split([len(each) for each in lists]), strict=True)
-    return found
-
-
-def _part(
-    prompts: Sequence[str], lists: Sequence[Sequence[str]], scorer: Callable[[], AnswerScorer], title: str
-) -> Float[Tensor, " values"]:
+    lists = [answers(asked[prompt]) for prompt in prompts]
     key = hashlib.sha256(json.dumps([VERSION, "SmolLM2-135M-Instruct", prompts, lists]).encode()).hexdigest()[:12]
 
     def build(_) -> tuple[dict[str, Tensor], dict]:
-        score = scorer()
+        score = load()
         with one_thread():
-            pairs = progress(list(zip(prompts, lists, strict=True)), title)
-            return {"log_probs": torch.cat([score(prompt, each) for prompt, each in pairs])}, {}
+            return {"log_probs": torch.cat([score(*pair) for pair in zip(prompts, lists, strict=True)])}, {}
 
-    return cached(cache_dir() / "zoo" / f"pica-{key}.safetensors", build)[0]["log_probs"]
+    flat = cached(cache_dir() / "zoo" / f"pica-{key}.safetensors", build)[0]["log_probs"]
+    return dict(zip(prompts, flat.split([len(each) for each in lists]), strict=True))
 
 
 @functools.cache
@@ -191,10 +177,11 @@ class Run:
 
 
 def run(seed: int, questions: int = QUESTIONS) -> Run:
-    """All arms of a seed. The first time takes a few minutes per seed. Raises: as `draw`."""
-    drawn = draw(seed, questions)
-    put = [arms(drawn, i) for i in range(questions)]
-    families = [question.family for question in drawn.questions]
-    asked = {p: family for each, family in zip(put, families, strict=True) for ps in each.values() for p in ps}
-    known = log_probs(asked, f"PICa's prompts, seed {seed}")
-    return Run(drawn, [{arm: torch.stack([known[p] for p in ps]) for arm, ps in each.items()} for each in put])
+    """All arms of a seed, kept question by question. The first time takes a few minutes per seed. Raises: as `draw`."""
+    drawn, found = draw(seed, questions), []
+    load = functools.cache(real_scorer)  # the model is loaded if a question is missing, and then once
+    for i in progress(range(questions), f"PICa's prompts, seed {seed}, once"):
+        put = arms(drawn, i)
+        known = log_probs({p: drawn.questions[i].family for prompts in put.values() for p in prompts}, load)
+        found.append({arm: torch.stack([known[p] for p in prompts]) for arm, prompts in put.items()})
+    return Run(drawn, found)

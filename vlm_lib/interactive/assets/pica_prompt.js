@@ -40,7 +40,7 @@ function mount(root, config, publish) {
           h("span", { class: "vlm-n" }, sum.toFixed(2)), h("span", { class: "vlm-n" }, mean.toFixed(2)));
       }));
     const best = shown.answers[0][0], vote = one.votes[choice];
-    const own = `This prompt's answer: ${mark(best)}. Without the language model, a vote of its first examples' answers: ${vote ? mark(vote) : "none of them fits the question"}.`;
+    const own = `This prompt's answer: ${mark(best)}. Without the language model, ${groups.length === 1 ? "a vote of the examples' answers" : "a vote of the first prompt's examples"}: ${vote ? mark(vote) : "none of them fits the question"}.`;
     const first = groups.length === 1 ? "" : ` The ${groups.length} prompts answer `
       + groups.map((each) => `“${each.answers[0][0]}” (${each.answers[0][1].toFixed(2)})`).join(", ") + ". Together: "
       + one.kept.map(([rule, answer]) => `${rule} ${mark(answer)}`).join(", ") + ".";
