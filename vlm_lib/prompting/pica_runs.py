@@ -110,7 +110,7 @@ def real_scorer() -> AnswerScorer:
 def log_probs(
     asked: Mapping[str, str], load: Callable[[], AnswerScorer] = real_scorer
 ) -> dict[str, Float[Tensor, " answers"]]:
-    """For each prompt, with the family of its answers: log p of every answer, asked once and then kept in one file.
+    """For each prompt, with the family of its answers: log p of every answer, asked once and then kept.
 
     They are asked in alphabetical order, so that neighbours share what they can. Raises: WeightsUnavailable.
     """
@@ -177,7 +177,7 @@ class Run:
 
 
 def run(seed: int, questions: int = QUESTIONS) -> Run:
-    """All arms of a seed, kept question by question. The first time takes a few minutes per seed. Raises: as `draw`."""
+    """All arms of a seed, kept question by question; the first time takes minutes. Raises: as `draw`."""
     drawn, found = draw(seed, questions), []
     load = functools.cache(real_scorer)  # the model is loaded if a question is missing, and then once
     for i in progress(range(questions), f"PICa's prompts, seed {seed}, once"):
