@@ -48,3 +48,10 @@ def test_every_way_to_choose_has_its_row():
     drawings = np.zeros((5, 3, 8, 8), dtype=np.uint8)
     axes = pica.chosen(drawings, {"random": [0, 1], "both": [3, 4]}, {i: f"thing {i}" for i in range(5)})
     assert [one.get_title().strip() for one in axes] == ["random\nthing 0", "thing 1", "both\nthing 3", "thing 4"]
+
+
+def test_what_is_asked_stands_over_its_drawing():
+    drawings = np.zeros((3, 3, 8, 8), dtype=np.uint8)
+    axes = pica.asked(drawings, [(2, "Where is it?", "sea", "fish. crab"), (0, "What is it?", "mammal", "cat")])
+    assert [one.get_title().split("\n")[1] for one in axes] == ["(sea)", "(mammal)"]
+    assert "“fish. crab”" in axes[0].get_title()
