@@ -27,7 +27,7 @@ from vlm_lib.training.threads import one_thread
 from vlm_lib.zoo.pretrained import smollm2
 from vlm_lib.zoo.store import cached
 
-QUESTIONS, SHOTS, GROUPS, LONGEST = 24, 4, 5, 16
+QUESTIONS, SHOTS, GROUPS, LONGEST = 16, 4, 5, 16
 CHOICES = ("random", "by question", "by image", "by both", "the notes' rule")
 VERSION = 1  # raised when the same prompts come to give other numbers: the scorer changed
 
