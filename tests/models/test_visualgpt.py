@@ -81,7 +81,8 @@ def test_weights_go_into_gpt2_and_come_back():
     copy_from_gpt2(lm, again)
     ids = torch.randint(len(TOKENIZER), (2, 7))
     torch.testing.assert_close(again(None, ids), model(None, ids))
-    torch.testing.assert_close(model.language_model()(input_ids=ids).logits, model(None, ids), atol=1e-5, rtol=1e-5)
+    taken_out = model.language_model()(input_ids=ids).logits
+    torch.testing.assert_close(taken_out, model(None, ids), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)

@@ -1,7 +1,7 @@
-"""VisualGPT's two gates with their threshold as a slider, and what it does to trained models. Chapter: 31_visualgpt.
+"""VisualGPT's two gates with their threshold as a slider, and what it does to trained models.
 
 The curves are the gates' own formula. Shares of units, losses and captions are recorded: each model was run with
-each threshold.
+each threshold. Chapter: 31_visualgpt.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def record(
     shown: int,
     max_tokens: int = 16,
 ) -> Recorded:
-    """Run one model at each threshold; the first `shown` pictures are captioned. Raises: ValueError as the model."""
+    """Run one model at each threshold; the first `shown` pictures are captioned. Raises: as the model."""
     check_one_of("formula", formula, FORMULAS)
     targets, settings = model.targets(captions), []
     for tau in taus:
@@ -93,9 +93,9 @@ def two_gates(
         "two_gates",
         config=config,
         static=_static(config),
-        alt="Two gates as curves over one number, with their threshold as a slider, and the units of trained models",
-        caption="Curves: the gates' formula. Units, loss and captions: trained models of the zoo, each run with each "
-        "threshold; none was trained again for it.",
+        alt="Two gates as curves over one number, their threshold as a slider, and the units of trained models",
+        caption="Curves: the gates' formula. Units, loss and captions: trained models of the zoo, each run with "
+        "each threshold; none was trained again for it.",
     )
 
 
@@ -108,9 +108,8 @@ def _static(config: dict) -> str:
         for number, block in enumerate(setting["shares"], start=1):
             cells = "".join(f'<td class="vlm-n">{100 * share:.0f} %</td>' for share in block)
             loss = f"{setting['nats']:.2f}" if number == 1 else ""
-            rows += (
-                f'<tr><th scope="row">{escape(model["name"])}, block {number}</th>{cells}<td class="vlm-n">{loss}</td></tr>'
-            )
+            head = f'<th scope="row">{escape(model["name"])}, block {number}</th>'
+            rows += f'<tr>{head}{cells}<td class="vlm-n">{loss}</td></tr>'
     first = config["models"][0]["settings"][config["start"]]
     shown = "".join(
         f'<td><img alt="{escape(true)}" width="64" height="64" src="{source}"><br>{escape(said)}</td>'
@@ -118,6 +117,7 @@ def _static(config: dict) -> str:
     )
     return (
         f"<p>Units of trained models at the threshold {config['taus'][config['start']]}.</p>"
-        f'<div class="vlm-scroll"><table><thead><tr><td></td>{heads}<th scope="col">nats per token</th></tr></thead>'
+        f'<div class="vlm-scroll"><table><thead><tr><td></td>{heads}<th scope="col">nats per token</th></tr>'
+        "</thead>"
         f"<tbody>{rows}</tbody></table><table><tbody><tr>{shown}</tr></tbody></table></div>"
     )

@@ -1,8 +1,8 @@
 """How an attention over an image joins the text it is asked by: added, or through VisualGPT's gates.
 
 The self-resurrecting activation unit has two gates that follow from one number h for each unit: the image's share
-sigma(h) and the text's share 1 - sigma(h), each set to exactly 0 where it is tau or less. Source: Chen et al. 2021,
-VisualGPT (arXiv 2102.10407), and the authors' released code, which computes the number otherwise. Chapter:
+sigma(h) and the text's share 1 - sigma(h), each set to exactly 0 where it is tau or less. Source: Chen et al.
+2021, VisualGPT (arXiv 2102.10407), and the authors' released code, which computes the number otherwise. Chapter:
 31_visualgpt.
 """
 
@@ -80,7 +80,7 @@ class StateGates(nn.Module):
 
 
 class LearnedGates(StateGates):
-    """As the authors' code has it: a linear layer makes the number from state and image, and sigma weighs the text."""
+    """As in the authors' code: a linear layer makes the number from state and image, and sigma weighs the text."""
 
     def __init__(self, width: int, tau: float = TAU, *, normalized: bool = False):
         super().__init__(tau, normalized=normalized)
