@@ -96,9 +96,7 @@ def paths(panels: Mapping[str, Mapping[str, Sequence[float]]], shut_below: float
     figure, grid = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.1), sharey=True, squeeze=False)
     for axes, (title, lines) in zip(grid[0], panels.items(), strict=True):
         axes.axhline(shut_below, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        for (name, values), colour, dashes in zip(
-            lines.items(), (BLUE, "#D55E00", "#009E73"), DASHES, strict=False
-        ):
+        for (name, values), colour, dashes in zip(lines.items(), OKABE_ITO, DASHES, strict=False):
             axes.plot(values, color=colour, linestyle=dashes, label=name)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("gradient step")
