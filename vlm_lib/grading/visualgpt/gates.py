@@ -16,12 +16,6 @@ def _stacked(number: Tensor, tau: float) -> Tensor:
     return torch.stack(gates(number, tau))
 
 
-def _cut(share: Tensor, tau: float, *, rest: bool = True) -> Tensor:
-    """`share` where it is more than tau, above, and below it 1 - share (or share again) with the same threshold."""
-    other = 1 - share if rest else share
-    return torch.stack([share * (share > tau), other * (other > tau)])
-
-
 def _one_condition(number: Tensor, tau: float) -> Tensor:
     share = number.sigmoid()
     return torch.stack([share, 1 - share]) * (share > tau)
@@ -56,13 +50,11 @@ GATE_MISTAKES = {
         "The image's gate is never shut. Where sigma(h) is not above tau, it is 0.",
     ),
     "same_gate": Mistake(
-        lambda number, tau: _cut(number.sigmoid(), tau, rest=False),
+        lambda number, tau: _stacked(number, tau)[[0, 0]],
         "Both gates are the same. The text's share is 1 - sigma(h).",
     ),
     "on_the_number": Mistake(
-        lambda number, tau: torch.stack(
-            [number.sigmoid() * (number > tau), (1 - number.sigmoid()) * (-number > tau)]
-        ),
+        lambda number, tau: _stacked(number, 0.0) * torch.stack([number > tau, -number > tau]),
         "You compare h with tau. It is the gate, sigma(h), that is compared.",
     ),
     "hard": Mistake(_hard, "An open gate has its own value, sigma(h) or 1 - sigma(h), not 1."),

@@ -62,13 +62,9 @@ check_join = Task(
 )
 
 
-def _learned(
-    state: Tensor, seen: Tensor, weight: Tensor, tau: float, *, order: int = 1, swap: bool = False
-) -> Tensor:
-    number = torch.cat([state, seen][::order], dim=-1) @ weight.T
-    text, image = gates(number, tau)
-    if swap:
-        text, image = image, text
+def _learned(state: Tensor, seen: Tensor, weight: Tensor, tau: float, *, sign: int = 1) -> Tensor:
+    """sign = -1 exchanges the gates, which mirror each other."""
+    text, image = gates(sign * (torch.cat([state, seen], dim=-1) @ weight.T), tau)
     return image * seen + text * state
 
 
@@ -78,10 +74,10 @@ LEARNED_MISTAKES = {
         "Your gates come from the state, as the paper writes. The code makes their number with `weight`.",
     ),
     "exchanged": Mistake(
-        lambda *case: _learned(*case, swap=True), "In the code alpha weighs the text, and 1 - alpha the image."
+        lambda *case: _learned(*case, sign=-1), "In the code alpha weighs the text, and 1 - alpha the image."
     ),
     "order": Mistake(
-        lambda *case: _learned(*case, order=-1),
+        lambda state, seen, weight, tau: _learned(state, seen, weight.roll(state.shape[-1], dims=1), tau),
         "You put the image first. The state comes first, then what was seen.",
     ),
     "residual": Mistake(
@@ -111,7 +107,7 @@ def learned_cases(seed: int = 0) -> list[Case]:
 
 check_learned_gates = Task(
     name="the released gates",
-    asks="answer(state [batch seq width], seen [batch seq width], weight [width 2*width], tau) -> [batch seq width]",
+    asks="answer(state [batch seq width], seen, like state, weight [width 2*width], tau) -> [batch seq width]",
     right=_learned,
     mistakes=LEARNED_MISTAKES,
     gradients=("state", "seen", "weight"),
