@@ -62,9 +62,8 @@ check_join = Task(
 )
 
 
-def _learned(state: Tensor, seen: Tensor, weight: Tensor, tau: float, *, sign: int = 1) -> Tensor:
-    """sign = -1 exchanges the gates, which mirror each other."""
-    text, image = gates(sign * (torch.cat([state, seen], dim=-1) @ weight.T), tau)
+def _learned(state: Tensor, seen: Tensor, weight: Tensor, tau: float) -> Tensor:
+    text, image = gates(torch.cat([state, seen], dim=-1) @ weight.T, tau)
     return image * seen + text * state
 
 
@@ -74,7 +73,8 @@ LEARNED_MISTAKES = {
         "Your gates come from the state, as the paper writes. The code makes their number with `weight`.",
     ),
     "exchanged": Mistake(
-        lambda *case: _learned(*case, sign=-1), "In the code alpha weighs the text, and 1 - alpha the image."
+        lambda state, seen, weight, tau: _learned(state, seen, -weight, tau),  # the gates mirror each other
+        "In the code alpha weighs the text, and 1 - alpha the image.",
     ),
     "order": Mistake(
         lambda state, seen, weight, tau: _learned(state, seen, weight.roll(state.shape[-1], dims=1), tau),
@@ -107,7 +107,7 @@ def learned_cases(seed: int = 0) -> list[Case]:
 
 check_learned_gates = Task(
     name="the released gates",
-    asks="answer(state [batch seq width], seen, like state, weight [width 2*width], tau) -> [batch seq width]",
+    asks="answer(state [batch seq width], seen (as state), weight [width 2*width], tau) -> [batch seq width]",
     right=_learned,
     mistakes=LEARNED_MISTAKES,
     gradients=("state", "seen", "weight"),
