@@ -1,5 +1,7 @@
 """VisualGPT against transformers' GPT-2, without an image and with its own cross-attention."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -120,6 +122,19 @@ def test_it_learns_to_say_two_captions():
         update.step()
     assert model.captions(tokens, max_tokens=20) == CAPTIONS
     assert model.captions(tokens, max_tokens=2) == [" ".join(c.split()[:2]) for c in CAPTIONS]
+
+
+def test_start_and_end_may_be_one_mark_as_in_the_released_gpt2():
+    torch.manual_seed(0)
+    model, tokens = small(), torch.randn(2, 5, 6)
+    model.tokenizer = copy.deepcopy(TOKENIZER)
+    model.tokenizer.bos_token = model.tokenizer.eos_token
+    targets, update = model.targets(CAPTIONS), torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        update.zero_grad()
+        model.loss(tokens, targets).backward()
+        update.step()
+    assert model.captions(tokens, max_tokens=20) == CAPTIONS
 
 
 def test_bad_input_is_named():

@@ -170,13 +170,13 @@ class VisualGPT(nn.Module):
         """The likeliest word after each word, until the end mark or `max_tokens` words."""
         image, end = self.encoder(tokens), self.tokenizer.eos_token_id
         ids = torch.full((len(tokens), 1), self.tokenizer.bos_token_id, device=tokens.device)
+        ended = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
         for _ in range(check_at_least("max_tokens", max_tokens, 1)):
-            newest = self.write(image, ids)[:, -1].argmax(dim=-1)
-            ended = (ids == end).any(dim=1)
-            ids = torch.cat([ids, newest.masked_fill(ended, end)[:, None]], dim=1)
-            if (ids == end).any(dim=1).all():
+            newest = self.write(image, ids)[:, -1].argmax(dim=-1).masked_fill(ended, end)
+            ids, ended = torch.cat([ids, newest[:, None]], dim=1), newest == end
+            if ended.all():
                 break
-        return [self.tokenizer.decode(row[1:][row[1:] != end].tolist()) for row in ids]
+        return [self.tokenizer.decode(row[row != end].tolist()) for row in ids[:, 1:]]
 
     def language_model(self) -> GPT2LMHeadModel:
         """The GPT-2 inside, taken out again: without cross-attention, gates and image."""

@@ -9,7 +9,7 @@ import functools
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from vlm_lib.checks import check_one_of
@@ -21,7 +21,7 @@ from vlm_lib.zoo.caption_world import CaptionWorld, caption_world
 from vlm_lib.zoo.store import load_or_train, recipe_path
 
 TRAIN_SEED, VALIDATION_SEED = 2, 3
-UPDATES = {8: 40, 80: 80, 800: 160, 8000: 320}  # by the number of captions: 0.1, 1, 10 and 100 per cent of all
+UPDATES = {16: 30, 160: 60, 1600: 120, 16000: 240}  # by the number of captions: 0.1, 1, 10 and 100 per cent of all
 ALL = max(UPDATES)
 
 
@@ -41,8 +41,9 @@ class VisualGptRecipe:
 
 @dataclass(frozen=True)
 class Shown:
-    """Pictures as tokens, and their captions."""
+    """Pictures, what the tower made of each, and their captions."""
 
+    images: UInt8[Tensor, "n 3 64 64"]
     tokens: Float[Tensor, "n 16 96"]
     captions: list[str]
 
@@ -78,7 +79,7 @@ def shown(n: int, seed: int) -> Shown:
     """`n` scenes of the world, looked at once per process."""
     world = caption_world()
     drawn = world.captioned(n, seed)
-    return Shown(world.tokens(drawn), drawn.captions)
+    return Shown(drawn.images, world.tokens(drawn), drawn.captions)
 
 
 @torch.no_grad()
