@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from vlm_lib.figures import boxes
 from vlm_lib.figures.boxes import arrow, box, canvas, legend
-from vlm_lib.figures.style import BLUE, FAINT, INK, OKABE_ITO, ORANGE_TEXT, use_style
+from vlm_lib.figures.style import BLUE, FAINT, GREEN, INK, OKABE_ITO, ORANGE_TEXT, use_style
 
 MARKERS = "osD^v"
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 1)))
@@ -79,7 +79,7 @@ def remains(number: np.ndarray, curves: Mapping[str, np.ndarray]) -> Axes:
     """What of a unit's state is left by the text's gate alone, over the state."""
     use_style()
     figure, axes = plt.subplots(figsize=(5.6, 3.4))
-    for (name, values), colour, dashes in zip(curves.items(), (INK, ORANGE_TEXT, BLUE), DASHES, strict=False):
+    for (name, values), colour, dashes in zip(curves.items(), (INK, ORANGE_TEXT, GREEN), DASHES, strict=False):
         axes.plot(number, _cut_at_jumps(values, 0.15), color=colour, linestyle=dashes, label=name)
     axes.set(xlabel="state h before the unit", ylabel="what the text's branch hands on")
     axes.grid(True)
@@ -133,12 +133,12 @@ def gains(rows: Mapping[str, Mapping[str, float]], *, xlabel: str) -> Axes:
     """What a gate gains over none, a line from few to more data for each world."""
     use_style()
     figure, axes = plt.subplots(figsize=(5.4, 3.0))
-    for (name, values), colour, marker in zip(rows.items(), (BLUE, ORANGE_TEXT), MARKERS, strict=False):
+    for (name, values), colour, marker in zip(rows.items(), (INK, GREEN), MARKERS, strict=False):
         axes.plot(list(values), list(values.values()), marker + "-", color=colour, label=name)
         for place, value in enumerate(values.values()):
             axes.annotate(f"{value:.1f}", (place, value), (7, 4), textcoords="offset points", fontsize=9)
     axes.axhline(0, color=FAINT)
-    axes.margins(x=0.2)
+    axes.margins(x=0.2, y=0.12)
     axes.set(ylabel="CIDEr gained", xlabel=xlabel)
     figure.legend(loc="outside right center", fontsize=9)
     return axes

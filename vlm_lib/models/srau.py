@@ -53,7 +53,9 @@ class Added(nn.Module):
     """The ordinary residual connection: the text's state plus what it brought from the image."""
 
     def forward(
-        self, text: Float[Tensor, "batch seq width"], image: Float[Tensor, "batch seq width"]
+        self,
+        text: Float[Tensor, "batch seq width"],
+        image: Float[Tensor, "batch seq width"],
     ) -> Float[Tensor, "batch seq width"]:
         return text + image
 
@@ -73,7 +75,9 @@ class StateGates(nn.Module):
         return gates(text, self.tau, normalized=self.normalized)
 
     def forward(
-        self, text: Float[Tensor, "batch seq width"], image: Float[Tensor, "batch seq width"]
+        self,
+        text: Float[Tensor, "batch seq width"],
+        image: Float[Tensor, "batch seq width"],
     ) -> Float[Tensor, "batch seq width"]:
         from_image, from_text = self.gates(text, image)
         return from_image * image + from_text * text

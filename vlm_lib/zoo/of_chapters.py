@@ -10,6 +10,7 @@ from vlm_lib.zoo.packages import WeightsUnavailable
 from vlm_lib.zoo.prefix_captioners import prefix_captioner
 from vlm_lib.zoo.real_coca import real_coca
 from vlm_lib.zoo.store import Card
+from vlm_lib.zoo.visual_gpts import build_visual_gpts
 
 
 def of_22_clipcap() -> dict[str, Card]:
@@ -37,4 +38,9 @@ def of_35_coca() -> dict[str, Card]:
 
 
 # name of the chapter -> what trains whatever is missing of its models and gives their cards
-BUILDERS = {"22_clipcap": of_22_clipcap, "32_vc_gpt": of_32_vc_gpt, "35_coca": of_35_coca}
+BUILDERS = {
+    "22_clipcap": of_22_clipcap,
+    "31_visualgpt": build_visual_gpts,
+    "32_vc_gpt": of_32_vc_gpt,
+    "35_coca": of_35_coca,
+}

@@ -18,11 +18,15 @@ from vlm_lib.training import History, fit
 from vlm_lib.training.captions import caption_batches
 from vlm_lib.training.seeds import random_state_kept, seed_everything, stream
 from vlm_lib.zoo.caption_world import CaptionWorld, caption_world
-from vlm_lib.zoo.store import load_or_train, recipe_path
+from vlm_lib.zoo.store import Card, load_or_train, recipe_path
 
 TRAIN_SEED, VALIDATION_SEED = 2, 3
 UPDATES = {16: 30, 160: 60, 1600: 120, 16000: 240}  # by the number of captions: 0.1, 1, 10 and 100 per cent of all
 ALL = max(UPDATES)
+EVERYWHERE, WITH_FEW = ("plain", "srau", "released"), ("sigmoid", "normalized")
+FUSIONS_AT = {n: EVERYWHERE + (WITH_FEW if n < 1000 else ()) for n in UPDATES}
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 9e-3)  # of which each fusion at each number of captions gets its best
+SEEDS, SPARE_SEED = range(5), 1_000  # as 31_visualgpt measures and chooses
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,20 @@ def shown(n: int, seed: int) -> Shown:
 def nats(model: VisualGPT, of: Shown, *, shift: int = 0) -> float:
     """The captions' loss, in nats per token; `shift` gives each caption another picture."""
     return model.loss(of.tokens.roll(shift, dims=0), model.targets(of.captions)).item()
+
+
+def build_visual_gpts() -> dict[str, Card]:
+    """Train whatever 31_visualgpt needs and is missing: each fusion at every rate on the spare seed, and at the
+    best of them on every seed. Name -> card."""
+    wanted = [(n, fusion, SEEDS) for n, fusions in FUSIONS_AT.items() for fusion in fusions]
+    cards = {}
+    for n, fusion, seeds in [*wanted, (ALL, "normalized", SEEDS[:1])]:
+        arm = {"fusion": fusion, "captions": n}
+        tried = {lr: visual_gpt(seed=SPARE_SEED, lr=lr, **arm).card for lr in RATES}
+        best = min(RATES, key=lambda lr: tried[lr].quality["validation, nats"])
+        for seed in seeds:
+            cards[f"31 {fusion} {n}, {seed}"] = visual_gpt(seed=seed, lr=best, **arm).card
+    return cards
 
 
 def given(seed: int, captions: int) -> list[int]:
