@@ -103,7 +103,7 @@ function mount(root, config, publish) {
       h("div", {}, h("p", { class: "vlm-label" }, "The gates (", h("b", { class: "vlm-blue" }, "image"), ", ", h("b", { class: "vlm-orange" }, "text"), ")"), upper.svg),
       h("div", {}, h("p", { class: "vlm-label" }, "Their slopes: what a gradient is multiplied with"), lower.svg)),
     unit,
-    h("p", { class: "vlm-label" }, "Units of the trained model, over 128 test captions"), bars, said, cards,
+    h("p", { class: "vlm-label" }, "Units of the trained model, over test captions"), bars, said, cards,
   );
   draw();
 }
