@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from vlm_lib.checks import check_one_of
+from vlm_lib.models.srau import FUSIONS
 from vlm_lib.models.visualgpt import VisualGPT
 from vlm_lib.training import History, fit
 from vlm_lib.training.captions import caption_batches
@@ -23,8 +24,10 @@ from vlm_lib.zoo.store import Card, load_or_train, recipe_path
 TRAIN_SEED, VALIDATION_SEED = 2, 3
 UPDATES = {16: 30, 160: 60, 1600: 120, 16000: 240}  # by the number of captions: 0.1, 1, 10 and 100 per cent of all
 ALL = max(UPDATES)
-EVERYWHERE, WITH_FEW = ("plain", "srau", "released"), ("sigmoid", "normalized")
-FUSIONS_AT = {n: EVERYWHERE + (WITH_FEW if n < 1000 else ()) for n in UPDATES}
+FUSIONS_AT = {n: tuple(FUSIONS) for n in (16, 160)} | {
+    1600: ("plain", "srau", "released", "normalized"),
+    16000: ("plain", "srau"),
+}
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 9e-3)  # of which each fusion at each number of captions gets its best
 SEEDS, SPARE_SEED = range(5), 1_000  # as 31_visualgpt measures and chooses
 
@@ -95,13 +98,12 @@ def nats(model: VisualGPT, of: Shown, *, shift: int = 0) -> float:
 def build_visual_gpts() -> dict[str, Card]:
     """Train whatever 31_visualgpt needs and is missing: each fusion at every rate on the spare seed, and at the
     best of them on every seed. Name -> card."""
-    wanted = [(n, fusion, SEEDS) for n, fusions in FUSIONS_AT.items() for fusion in fusions]
     cards = {}
-    for n, fusion, seeds in [*wanted, (ALL, "normalized", SEEDS[:1])]:
+    for n, fusion in [(n, fusion) for n, fusions in FUSIONS_AT.items() for fusion in fusions]:
         arm = {"fusion": fusion, "captions": n}
         tried = {lr: visual_gpt(seed=SPARE_SEED, lr=lr, **arm).card for lr in RATES}
         best = min(RATES, key=lambda lr: tried[lr].quality["validation, nats"])
-        for seed in seeds:
+        for seed in SEEDS:
             cards[f"31 {fusion} {n}, {seed}"] = visual_gpt(seed=seed, lr=best, **arm).card
     return cards
 
