@@ -24,8 +24,10 @@ from vlm_lib.zoo.store import Card, load_or_train, recipe_path
 TRAIN_SEED, VALIDATION_SEED = 2, 3
 UPDATES = {16: 30, 160: 60, 1600: 120, 16000: 240}  # by the number of captions: 0.1, 1, 10 and 100 per cent of all
 ALL = max(UPDATES)
-FUSIONS_AT = {n: tuple(FUSIONS) for n in (16, 160)} | {
-    1600: ("plain", "srau", "released", "normalized"),
+FUSIONS_AT = {
+    16: ("plain", "srau", "released"),
+    160: tuple(FUSIONS),
+    1600: ("plain", "srau", "released"),
     16000: ("plain", "srau"),
 }
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 9e-3)  # of which each fusion at each number of captions gets its best
