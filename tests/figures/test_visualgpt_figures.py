@@ -29,10 +29,13 @@ def test_paths_mark_where_the_gate_shuts():
 
 
 def test_losses_are_drawn_by_mean_and_by_seed():
-    axes = visualgpt.by_captions({"plain": {8: [1.0, 2.0], 80: [0.5, 0.5]}}, blind=3.0)
-    assert list(axes.lines[0].get_ydata()) == [1.5, 0.5]
-    assert list(axes.lines[1].get_ydata()) == [1.0, 2.0]
-    assert set(axes.lines[-1].get_ydata()) == {3.0}
+    arms = {"plain": {8: [1.0, 2.0], 80: [0.5, 0.5]}, "few": {80: [0.75, 0.5]}}
+    left, right = visualgpt.by_captions(arms, blind=3.0).axes
+    assert list(left.lines[0].get_ydata()) == [1.5, 0.5]
+    assert list(left.lines[1].get_ydata()) == [1.0, 2.0]
+    assert set(left.lines[-1].get_ydata()) == {3.0}
+    assert list(right.lines[-1].get_ydata()) == [0.25, 0.0]
+    assert [label.get_text() for label in left.get_xticklabels()] == ["8", "80"]
 
 
 def test_gains_and_remains_are_drawn_as_given():

@@ -105,28 +105,32 @@ def paths(panels: Mapping[str, Mapping[str, Sequence[float]]], shut_below: float
     return figure
 
 
-def by_captions(
-    losses: Mapping[str, Mapping[int, Sequence[float]]],
-    blind: float,
-    *,
-    ylabel: str = "caption loss, nats per token",
-) -> Axes:
-    """Loss by the number of captions, a line for each fusion and a dot for each seed; dashed: no picture."""
+def by_captions(losses: Mapping[str, Mapping[int, Sequence[float]]], blind: float) -> Figure:
+    """Loss by the number of captions, and how far each arm is from the first one, seed by seed.
+
+    A line for each fusion and a mark for each seed; dashed on the left: no picture.
+    """
     use_style()
-    figure, axes = plt.subplots(figsize=(6.6, 3.9))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.9))
+    first, sizes = next(iter(losses.values())), sorted({n for values in losses.values() for n in values})
     for i, (name, values) in enumerate(losses.items()):
-        sizes, aside = list(values), 1.06 ** (i - (len(losses) - 1) / 2)
-        means = [np.mean(values[n]) for n in sizes]
-        axes.plot([n * aside for n in sizes], means, color=OKABE_ITO[i], linestyle=DASHES[i], label=name)
-        for n in sizes:
-            axes.plot([n * aside] * len(values[n]), values[n], MARKERS[i], color=OKABE_ITO[i], markersize=4)
-    axes.axhline(blind, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="language model,\nno picture")
-    axes.set_xscale("log")
-    axes.set_xticks(sizes, [str(n) for n in sizes])
-    axes.minorticks_off()
-    axes.set(xlabel="captioned pictures to learn from", ylabel=ylabel)
-    figure.legend(loc="outside right center", fontsize=9)
-    return axes
+        aside, style = 1.12 ** (i - (len(losses) - 1) / 2), {"color": OKABE_ITO[i], "linestyle": DASHES[i]}
+        behind = {n: np.subtract(values[n], first[n]) for n in values}
+        for axes, shown in ((left, values), (right, behind)):
+            places = [n * aside for n in shown]
+            axes.plot(places, [np.mean(v) for v in shown.values()], MARKERS[i], label=name, **style)
+            for place, seeds in zip(places, shown.values(), strict=True):
+                axes.plot([place] * len(seeds), seeds, MARKERS[i], color=OKABE_ITO[i], markersize=3, alpha=0.6)
+    left.axhline(blind, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="language model, no picture")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [str(n) for n in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel("captioned pictures to learn from")
+    left.set_ylabel("caption loss, nats per token")
+    right.set_ylabel(f"loss more than {next(iter(losses))}, nats")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
 
 
 def gains(rows: Mapping[str, Mapping[str, float]], *, xlabel: str) -> Axes:

@@ -92,10 +92,10 @@ class LearnedGates(StateGates):
 
     def gates(self, text: Float[Tensor, "batch seq width"], image: Float[Tensor, "batch seq width"]) -> Gates:
         """The image's and the text's gate of every unit. Raises: ValueError for another width."""
-        require_shape("text", text, batch=None, seq=None, width=self.number.out_features)
-        from_text, from_image = gates(
-            self.number(torch.cat([text, image], dim=-1)), self.tau, normalized=self.normalized
-        )
+        width = self.number.out_features
+        require_shape("text", text, batch=None, seq=None, width=width)
+        number = self.number(torch.cat([text, image], dim=-1))
+        from_text, from_image = gates(number, self.tau, normalized=self.normalized)
         return from_image, from_text
 
 

@@ -64,7 +64,7 @@ class FusedBlock(nn.Module):
         state: Float[Tensor, "batch seq width"],
         image: Sequence[Float[Tensor, "batch tokens width"]],
     ) -> Float[Tensor, "batch seq width"]:
-        """The state after the image: every word asks, and the fusion decides what stays of it."""
+        """Every word asks the image; the fusion decides what stays of its state."""
         question = self.cross_norm(state)
         joined = [
             fusion(state, self.cross(question, memory, None))
