@@ -1,4 +1,4 @@
-"""The pictures of chapter 02 show what they are given: frames, bars, pairs, and who holds which cells."""
+"""The drawings of chapter 02 show what they are given: pairs, and who holds which cells."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,36 +6,13 @@ import pytest
 from matplotlib.colors import to_hex
 
 from vlm_lib.figures import clip_pictures
-from vlm_lib.figures.style import BLUE, GREEN, ORANGE, VERMILION
-
-PICTURES = np.random.default_rng(0).integers(0, 255, (2, 3, 3, 8, 8), dtype=np.uint8)
+from vlm_lib.figures.style import BLUE, ORANGE
 
 
 @pytest.fixture(autouse=True)
 def _close():
     yield
     plt.close("all")
-
-
-def test_wall_frames_the_wrong_ones():
-    right = np.array([[True, False, False], [False, True, False]])
-    figure = clip_pictures.wall(["a red circle", "a blue star"], PICTURES, right)
-    framed = [axes for axes in figure.axes if axes.images]
-    colours = [to_hex(axes.spines["left"].get_edgecolor()) for axes in framed]
-    assert colours == [(GREEN if each else VERMILION).lower() for each in right.flat]
-    with pytest.raises(ValueError, match="images and right"):
-        clip_pictures.wall(["one"], PICTURES, right)
-
-
-def test_named_draws_a_bar_a_name_and_frames_a_wrong_answer():
-    chances = [{"ring": 0.7, "star": 0.3}, {"ring": 0.9, "star": 0.1}]
-    figure = clip_pictures.named(PICTURES[0, :2], chances, ["ring", "star"])
-    pictures, bars = figure.axes[::2], figure.axes[1::2]
-    assert [[bar.get_width() for bar in axes.patches] for axes in bars] == [[0.7, 0.3], [0.9, 0.1]]
-    colours = [to_hex(axes.spines["left"].get_edgecolor()) for axes in pictures]
-    assert colours == [GREEN.lower(), VERMILION.lower()]
-    with pytest.raises(ValueError, match="equal"):
-        clip_pictures.named(PICTURES[0], chances, ["ring", "star"])
 
 
 def test_map_joins_each_image_to_its_text():

@@ -1,7 +1,6 @@
-"""What a contrastive model finds, names and learns, as pictures. Chapter: 02_contrastive."""
+"""What a contrastive model learns, and who holds what when several processes train. Chapter: 02_contrastive."""
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,75 +8,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from vlm_lib.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, ORANGE_TEXT, VERMILION, use_style
-
-EDGE = 4.0  # points
-SHADE = 17  # of 255: 16 shades of a colour
-
-
-def wall(queries: Sequence[str], images, right) -> Figure:
-    """For each query the pictures that were found, best first, the wrong ones in a dashed frame.
-
-    images: uint8 [queries found 3 height width], both sizes even; right: booleans [queries found]. Pictures are
-    printed at half their size, in 16 shades of each colour, which is less to store and looks the same. Raises: ValueError for shapes that do not match.
-    """
-    pixels, right = np.asarray(images), np.asarray(right)
-    if pixels.ndim != 5 or pixels.shape[:2] != right.shape or len(queries) != len(pixels):
-        raise ValueError(
-            f"images and right have shapes {list(pixels.shape)} and {list(right.shape)} for {len(queries)} "
-            "queries, expected [queries found 3 height width] and [queries found]"
-        )
-    use_style()
-    rows, found = right.shape
-    ratios = [2.6, *[1] * found]
-    figure, grid = plt.subplots(
-        rows, found + 1, figsize=(1.02 * sum(ratios), 1.05 * rows), width_ratios=ratios, squeeze=False
-    )
-    for row, query in enumerate(queries):
-        grid[row, 0].set_axis_off()
-        grid[row, 0].text(0, 0.5, textwrap.fill(query, 27), va="center", color=ORANGE_TEXT, fontsize=10)
-        for column in range(found):
-            _framed(grid[row, column + 1], pixels[row, column], bool(right[row, column]))
-    return figure
-
-
-def _framed(axes, picture: np.ndarray, right: bool) -> None:
-    channels, height, width = picture.shape
-    halved = picture.reshape(channels, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
-    halved = (halved / SHADE).round().astype(np.uint8) * SHADE  # 0 to 255 in steps of 17
-    axes.imshow(halved.transpose(1, 2, 0))
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=True, edgecolor=GREEN if right else VERMILION, linewidth=EDGE)
-        spine.set_linestyle("-" if right else (0, (2, 1.2)))
-        spine.set_capstyle("butt")
-
-
-def named(images, chances: Sequence[Mapping[str, float]], truth: Sequence[str]) -> Figure:
-    """Pictures, each beside bars of the chances of a few names; the true name is written in bold.
-
-    images: uint8 [n 3 height width]. Raises: ValueError unless there are as many of each.
-    """
-    pixels = np.asarray(images)
-    if not len(pixels) == len(chances) == len(truth):
-        raise ValueError(
-            f"got {len(pixels)} images, {len(chances)} chances and {len(truth)} names, expected equal"
-        )
-    use_style()
-    figure, grid = plt.subplots(
-        len(pixels), 2, figsize=(6.4, 1.3 * len(pixels)), width_ratios=[1, 3], squeeze=False
-    )
-    for (left, bars), picture, shares, true in zip(grid, pixels, chances, truth, strict=True):
-        _framed(left, picture, max(shares, key=shares.get) == true)
-        names = list(shares)
-        bars.barh(names, list(shares.values()), color=ORANGE)
-        bars.invert_yaxis()
-        bars.set(xlim=(0, 1), xticks=[])
-        for label in bars.get_yticklabels():
-            label.set(fontsize=9, fontweight="bold" if label.get_text() == true else "normal")
-        for at, share in enumerate(shares.values()):
-            bars.text(share + 0.01, at, f"{100 * share:.0f} %", va="center", fontsize=9)
-    return figure
+from vlm_lib.figures.style import BLUE, FAINT, INK, ORANGE, use_style
 
 
 def embedding_map(stages: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:

@@ -1,8 +1,8 @@
-"""Weights as text that a script unpacks: twelve bits a number, which is two characters, or nine where that will do.
+"""Weights as text that a script unpacks: twelve bits a number, two characters, or nine where that will do.
 
-A row of a matrix is stored as whole numbers, up to 2047 in size with twelve bits, and one factor. On the zoo's small
-CLIP, cosines from such weights are as near to the full model's as those of half precision, in less than three
-quarters of the space. Chapter: 02_contrastive.
+A row of a matrix is stored as whole numbers, up to 2047 in size with twelve bits, and one factor. On the zoo's
+small CLIP, cosines from such weights are as near to the full model's as those of half precision, in less than
+three quarters of the space. Chapter: 02_contrastive.
 """
 
 from jaxtyping import Float
@@ -19,7 +19,7 @@ FEWER_BITS, COARSE = 9, ("visual.transformer", ".mlp.", ".weight")
 def pack(weight: Float[Tensor, "..."], bits: int = BITS) -> dict[str, object]:
     """`shape`; a factor for each row (one for a vector) in whole multiples of `unit`; the numbers of all rows.
 
-    A number of row r stands for number * factor[r] * unit. `numbers` are written with `bits`, `factors` with twelve.
+    A number of row r stands for number * factor[r] * unit. `numbers` have `bits` each, `factors` twelve.
     """
     largest, largest_factor = (2 ** (b - 1) - 1 for b in (bits, BITS))
     rows = weight.detach().double().cpu().reshape(len(weight) if weight.ndim > 1 else 1, -1)
