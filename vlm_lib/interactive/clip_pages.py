@@ -116,7 +116,7 @@ def named(
 
 
 def _page(body: str, alt: str, caption: str) -> Page:
-    sheet = html.style(html.asset("vlm_lib.figures", "clip_pages.css"))
+    sheet = html.style(html.asset("vlm_lib.interactive", "assets/clip_pages.css"))
     figure = f'<figure aria-label="{escape(alt)}">{body}<figcaption>{escape(caption)}</figcaption></figure>'
     return Page(f'{sheet}<div class="vlm-card vlm-page">{figure}</div>', alt)
 

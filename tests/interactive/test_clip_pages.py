@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vlm_lib.figures import clip_pages
+from vlm_lib.interactive import clip_pages
 from vlm_lib.figures.compact import compact
 
 WORDS = {"alt": "what it shows", "caption": "what it is"}
