@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from vlm_lib.interactive import clip_pages
 from vlm_lib.figures.compact import compact
+from vlm_lib.interactive import clip_pages
 
 WORDS = {"alt": "what it shows", "caption": "what it is"}
 PICTURES = torch.randint(0, 256, (2, 3, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
