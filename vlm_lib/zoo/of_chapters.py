@@ -10,7 +10,15 @@ from vlm_lib.zoo.packages import WeightsUnavailable
 from vlm_lib.zoo.prefix_captioners import prefix_captioner
 from vlm_lib.zoo.real_coca import real_coca
 from vlm_lib.zoo.store import Card
+from vlm_lib.zoo.things_lm import things_lm
+from vlm_lib.zoo.things_trunk import things_trunk
 from vlm_lib.zoo.visual_gpts import build_visual_gpts
+
+
+def of_21_frozen() -> dict[str, Card]:
+    """The tower, the language model that read about the things, and its twin that read other facts."""
+    cards = {"21 things_trunk": things_trunk()[1], "21 things_lm": things_lm()[1]}
+    return cards | {"21 things_lm, other facts": things_lm(other=True)[1]}
 
 
 def of_22_clipcap() -> dict[str, Card]:
@@ -39,6 +47,7 @@ def of_35_coca() -> dict[str, Card]:
 
 # name of the chapter -> what trains whatever is missing of its models and gives their cards
 BUILDERS = {
+    "21_frozen": of_21_frozen,
     "22_clipcap": of_22_clipcap,
     "31_visualgpt": build_visual_gpts,
     "32_vc_gpt": of_32_vc_gpt,
