@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from vlm_lib.models.visualgpt import FusedBlock, VisualGPT
 
 Pair = tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
-def copy_from_gpt2(gpt2: nn.Module, model: VisualGPT) -> None:
-    """Fill `model` from a GPT2LMHeadModel, cross-attention too where both have it."""
+def copy_from_gpt2(gpt2: nn.Module, model: nn.Module) -> None:
+    """Fill `model`, a VisualGPT, from a GPT2LMHeadModel, cross-attention too where both have it."""
     for theirs, ours in _pairs(gpt2, model):
         ours.copy_(theirs)
 
 
 @torch.no_grad()
-def copy_to_gpt2(model: VisualGPT, gpt2: nn.Module) -> None:
-    """Fill a GPT2LMHeadModel from `model`."""
+def copy_to_gpt2(model: nn.Module, gpt2: nn.Module) -> None:
+    """Fill a GPT2LMHeadModel from `model`, a VisualGPT."""
     for theirs, ours in _pairs(gpt2, model):
         theirs.copy_(ours)
 
 
-def _pairs(gpt2: nn.Module, model: VisualGPT) -> Iterator[Pair]:
+def _pairs(gpt2: nn.Module, model: nn.Module) -> Iterator[Pair]:
     """Their tensor and ours, in the same layout: both ends can be written to."""
     body = gpt2.transformer
     yield body.wte.weight, model.embed.weight
@@ -38,7 +34,7 @@ def _pairs(gpt2: nn.Module, model: VisualGPT) -> Iterator[Pair]:
         yield from _block(theirs, ours)
 
 
-def _block(theirs: nn.Module, ours: FusedBlock) -> Iterator[Pair]:
+def _block(theirs: nn.Module, ours: nn.Module) -> Iterator[Pair]:
     width = ours.norm.weight.numel()
     yield from _same(theirs.ln_1, ours.norm)
     yield from _same(theirs.ln_2, ours.mlp_norm)

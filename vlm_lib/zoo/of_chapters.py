@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
+from vlm_lib.zoo.caption_reader import caption_reader
 from vlm_lib.zoo.caption_world import caption_world
 from vlm_lib.zoo.ensemble_captioners import ensemble_captioner
 from vlm_lib.zoo.packages import WeightsUnavailable
 from vlm_lib.zoo.prefix_captioners import prefix_captioner
 from vlm_lib.zoo.real_coca import real_coca
+from vlm_lib.zoo.real_magic import real_magic
 from vlm_lib.zoo.store import Card
 from vlm_lib.zoo.things_lm import things_lm
 from vlm_lib.zoo.things_trunk import things_trunk
@@ -45,6 +47,20 @@ def of_35_coca() -> dict[str, Card]:
     return {}
 
 
+def of_41_magic() -> dict[str, Card]:
+    """Readers of captions, five measured, two to choose on, three that never read "purple"; recorded real runs.
+
+    A recording is no model and has no card; there is none where packages are missing.
+    """
+    cards = {f"41 reader, {seed}": caption_reader(seed=seed).card for seed in (*range(5), 1000, 1001)}
+    for seed in range(3):
+        cards[f"41 reader without purple, {seed}"] = caption_reader(seed=seed, without="purple").card
+    with contextlib.suppress(WeightsUnavailable):
+        for seed in range(3):
+            real_magic(seed)
+    return cards
+
+
 # name of the chapter -> what trains whatever is missing of its models and gives their cards
 BUILDERS = {
     "21_frozen": of_21_frozen,
@@ -52,4 +68,5 @@ BUILDERS = {
     "31_visualgpt": build_visual_gpts,
     "32_vc_gpt": of_32_vc_gpt,
     "35_coca": of_35_coca,
+    "41_magic": of_41_magic,
 }
