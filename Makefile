@@ -57,6 +57,7 @@ verify: $(STAMP)  ## Measure every claim once more with other seeds, in copies; 
 
 zoo: $(STAMP)  ## Train the small shared models that are not in the cache yet, and print their quality
 	$(BIN)/python -m vlm_lib.zoo
+	$(BIN)/python -m vlm_lib.prompting
 
 test: lint unit notebooks book-tests  ## Everything: lint, unit tests, all notebooks, the book and its pages
 
