@@ -16,11 +16,11 @@ ORDER = (
     ("kernels", "data"),
     ("attention", "losses"),
     ("models",),
-    ("training",),
+    ("training", "decoding"),
     ("evaluation",),
     ("zoo",),
     ("figures",),
-    ("decoding", "prompting", "interactive", "claims"),
+    ("prompting", "interactive", "claims"),
     ("grading", "bench"),
 )
 ROW = {room: row for row, rooms in enumerate(ORDER) for room in rooms}

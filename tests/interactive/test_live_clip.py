@@ -16,24 +16,28 @@ SCENE = np.array([(0, 0, 1), (-1, -1, -1), (-1, -1, -1), (-1, -1, -1)])
 TEXTS = ["a large red circle .", "a small red circle ."]
 
 
-def whole(digits):
-    codes = np.array([BASE64[digit] for digit in digits]).reshape(-1, 2)
-    return codes[:, 0] * 64 + codes[:, 1] - 2048
+def whole(digits, bits):
+    codes = np.array([BASE64[digit] for digit in digits])
+    stream = ((codes[:, None] >> np.arange(5, -1, -1)) & 1).ravel()
+    stream = stream[: len(stream) // bits * bits].reshape(-1, bits)
+    return stream @ 2 ** np.arange(bits - 1, -1, -1) - 2 ** (bits - 1)
 
 
 def unpacked(packed):
-    factors = whole(packed["factors"]) * packed["unit"]
-    rows = whole(packed["numbers"]).reshape(len(factors), -1) * factors[:, None]
+    factors = whole(packed["factors"], 12) * packed["unit"]
+    rows = whole(packed["numbers"], packed["bits"]).reshape(len(factors), -1) * factors[:, None]
     return torch.from_numpy(rows.reshape(packed["shape"]))
 
 
+@pytest.mark.parametrize("bits", [9, 12])
 @pytest.mark.parametrize("shape", [(7,), (5, 9), (4, 3, 2, 2)])
-def test_packing_keeps_every_number_to_half_a_step_of_its_row(shape):
+def test_packing_keeps_every_number_to_half_a_step_of_its_row(shape, bits):
     weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     weight[0] *= 10  # a row of large numbers must not coarsen the others
     rows = weight.reshape(len(weight) if len(shape) > 1 else 1, -1)
-    error = (unpacked(pack(weight)) - weight).reshape(rows.shape).abs().amax(dim=1)
-    assert (error <= 0.51 * rows.abs().amax(dim=1) / 2047 * 1.03).all()  # factors are rounded up
+    error = (unpacked(pack(weight, bits)) - weight).reshape(rows.shape).abs().amax(dim=1)
+    largest = 2 ** (bits - 1) - 1
+    assert (error <= 0.51 * rows.abs().amax(dim=1) / largest * 1.03).all()  # factors are rounded up
 
 
 def test_a_row_of_zeros_comes_back():

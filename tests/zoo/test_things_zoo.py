@@ -57,7 +57,7 @@ def test_lists_differ_in_length_and_say_everything_twice():
 def test_the_tower_is_built_from_other_drawings_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("VLM_LIB_CACHE", str(tmp_path))
     recipe = TrunkRecipe(drawings=4, each=2, steps=3, batch=4)
-    first, again = things_trunk(recipe), things_trunk(recipe)
+    (first, _), (again, _) = things_trunk(recipe), things_trunk(recipe)
     pixels = torch.randn(2, 3, 32, 32)
     assert torch.equal(first(pixels), again(pixels))
     assert not any(p.requires_grad for p in first.parameters())

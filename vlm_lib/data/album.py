@@ -1,4 +1,7 @@
-"""Pictures of the 48 things, and texts with a place for them: captions, questions, naming games with pictures."""
+"""Pictures of the 48 things, and texts with a place for them: captions, questions, naming games with pictures.
+
+Chapter: 21_frozen.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """48 drawn things of twelve kinds, what an LM may read about them, and naming games with made-up words.
 
 Names, kinds and tags are OpenMoji's (CC BY-SA 4.0). Every text has the form "subject : sentence ...", so that an
-image can stand where a name stands.
+image can stand where a name stands. Chapter: 21_frozen.
 """
 
 from __future__ import annotations

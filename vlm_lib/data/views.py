@@ -1,4 +1,7 @@
-"""Views of drawings: turned, shifted, scaled, mirrored and tinted, so that a drawing is never seen twice alike."""
+"""Views of drawings: turned, shifted, scaled, mirrored and tinted, so that a drawing is never seen twice alike.
+
+Chapter: 21_frozen.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a model with a visual prefix answers: the likeliest next word after pictures and text."""
+"""What a model with a visual prefix answers: the likeliest next word after pictures and text.
+
+Chapter: 21_frozen.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of Frozen: a vision encoder trained through a language model that is not."""
+"""Pictures that only the chapter on Frozen draws. Chapter: 21_frozen."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,7 +51,8 @@ def authors_bars(arms: Mapping[str, Sequence[float]], shots: Sequence[int]) -> A
     for k, (n, shade) in enumerate(zip(shots, (0.35, 0.65, 1.0), strict=False)):
         places = np.arange(len(arms)) + (k - (len(shots) - 1) / 2) * width
         heights = [values[k] for values in arms.values()]
-        axes.bar(places, heights, width * 0.92, color=BLUE, alpha=shade, label=f"{n} examples")
+        label = f"{n} example{'' if n == 1 else 's'}"
+        axes.bar(places, heights, width * 0.92, color=BLUE, alpha=shade, label=label)
         for x, y in zip(places, heights, strict=True):
             axes.text(x, y + 0.5, f"{y:.1f}", ha="center", fontsize=8)
     axes.set_xticks(range(len(arms)), list(arms))

@@ -72,7 +72,8 @@ def live_clip(
         alt="A trained CLIP at work: a scene to build from shapes, captions to write, and the cosine of each "
         "caption with the scene",
         caption="The zoo's small CLIP, computed in your browser at every change: both towers, from pixels and "
-        "words. Its weights are rounded to twelve bits; its cosines are those of the full model to a thousandth.",
+        "words. Its weights are rounded to twelve bits, some to nine; its cosines are those of the full model to "
+        "a thousandth.",
     )
 
 

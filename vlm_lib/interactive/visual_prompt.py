@@ -1,6 +1,6 @@
 """A picture, a question, examples: what a model with a visual prefix says next, for every choice.
 
-All answers are recorded from trained models; the script looks them up.
+All answers are recorded from trained models; the script looks them up. Chapter: 21_frozen.
 """
 
 from __future__ import annotations

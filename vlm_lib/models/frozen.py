@@ -2,7 +2,7 @@
 
 Where a text says <image>, as often as an image has vectors, the LM is given those vectors instead of the token's
 own. So images may stand anywhere in a text, and any number of them. Source: Tsimpoukelli et al. 2021, section 3
-(arXiv 2106.13884).
+(arXiv 2106.13884). Chapter: 21_frozen.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ class VisualPrefix(nn.Module):
         self.linear = nn.Linear(features, tokens * width)
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n tokens width"]:
-        if self.blind:  # all pictures are the same one: look at it once
-            black = torch.full_like(pixels[:1], BLACK)
-            return self.linear(self.trunk(black)).view(1, self.tokens, self.width).expand(len(pixels), -1, -1)
-        return self.linear(self.trunk(pixels)).unflatten(1, (self.tokens, self.width))
+        seen = torch.full_like(pixels[:1], BLACK) if self.blind else pixels  # black: look once
+        vectors = self.linear(self.trunk(seen)).unflatten(1, (self.tokens, self.width))
+        return vectors.expand(len(pixels), -1, -1)
 
 
 def splice(

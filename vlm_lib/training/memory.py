@@ -1,4 +1,7 @@
-"""What training keeps in memory: weights, gradients, the optimizer's state, and what the backward pass needs."""
+"""What training keeps in memory: weights, gradients, the optimizer's state, and activations for the backward pass.
+
+Chapter: 21_frozen.
+"""
 
 from __future__ import annotations
 

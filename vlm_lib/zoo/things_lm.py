@@ -1,4 +1,4 @@
-"""A small LM to be frozen behind a vision encoder: it read about 48 things, played games, saw no picture."""
+"""The small LM that chapter 21_frozen freezes: it read about 48 things and naming games, and saw no picture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ThingsRecipe:
 
     seed: int = 0
     other_facts: bool = False
-    steps: int = 1000
+    steps: int = 1400
     facts: int = 8
     games: int = 16
     lists: int = 24

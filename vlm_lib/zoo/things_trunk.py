@@ -1,7 +1,7 @@
 """A tower trained beforehand, on other drawings than the 48 things: it knows a drawing again in any view.
 
 A stand-in for the pretrained towers that came after Frozen. Source of the task: Dosovitskiy et al. 2014,
-"Exemplar" training (arXiv 1406.6909).
+"Exemplar" training (arXiv 1406.6909). Chapter: 21_frozen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vlm_lib.data.views import views
 from vlm_lib.models.frozen import FEATURES, small_trunk
 from vlm_lib.training import History, fit
 from vlm_lib.training.seeds import random_state_kept, seed_everything, stream
-from vlm_lib.zoo.store import load_or_train, recipe_path
+from vlm_lib.zoo.store import Card, load_or_train, recipe_path
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class TrunkRecipe:
     version: int = 1
 
 
-def things_trunk(recipe: TrunkRecipe | None = None) -> nn.Sequential:
+def things_trunk(recipe: TrunkRecipe | None = None) -> tuple[nn.Sequential, Card]:
     """The tower, from the cache, or trained now, in some ten seconds, and kept; frozen, in evaluation mode."""
     recipe = recipe or TrunkRecipe()
     model = _with_head(recipe)
-    load_or_train(
+    card = load_or_train(
         model,
         recipe_path("things-trunk", recipe, f"{[thing.row for thing in things()]}"),
         recipe,
         train=lambda checkpoint: _train(model, recipe, checkpoint),
         measure=lambda: {},
     )
-    return model[0]
+    return model[0], card
 
 
 @random_state_kept()

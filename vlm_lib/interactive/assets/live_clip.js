@@ -8,13 +8,17 @@ const PLACES = ["top left", "top right", "bottom left", "bottom right"];
 
 /* ---- The model ---- */
 
-/** Two characters are twelve bits: a whole number around 2048. */
-const whole = (text, i) => 64 * VALUE[text[2 * i]] + VALUE[text[2 * i + 1]] - 2048;
+/** Number i of those that stand in the text with 9 or 12 bits each, six to a character, around 2^(bits - 1). */
+function whole(text, i, bits) {
+  const at = i * bits, first = Math.floor(at / 6), last = VALUE[text[first + 2]] ?? 0;
+  const three = 4096 * VALUE[text[first]] + 64 * VALUE[text[first + 1]] + last;
+  return ((three >> (18 - at % 6 - bits)) & (2 ** bits - 1)) - 2 ** (bits - 1);
+}
 
 /** Each number times its row's factor, which is itself a whole number of units. */
-function unpack({ shape, unit, factors, numbers }) {
-  const data = new Float32Array(numbers.length / 2), row = data.length / (factors.length / 2);
-  for (let i = 0; i < data.length; i++) data[i] = whole(numbers, i) * whole(factors, Math.floor(i / row)) * unit;
+function unpack({ shape, unit, bits, factors, numbers }) {
+  const data = new Float32Array(shape.reduce((product, side) => product * side, 1)), row = data.length / (factors.length / 2);
+  for (let i = 0; i < data.length; i++) data[i] = whole(numbers, i, bits) * whole(factors, Math.floor(i / row), 12) * unit;
   return { shape, data };
 }
 
