@@ -43,7 +43,7 @@ def of_32_vc_gpt() -> dict[str, Card]:
 
 
 def of_33_merlot() -> dict[str, Card]:
-    """The arms that the chapter measures, of three seeds, and those fine-tuned; what is not trained has no card."""
+    """The arms that the chapter measures, of three seeds, also fine-tuned; what is not trained has no card."""
     measured = ("all three", "no order", "stills", "an eighth of the films", "four things only", "from nothing")
     cards = {}
     for arm, seed in itertools.product(measured, range(3)):
