@@ -1,7 +1,7 @@
 """Which words to mask: half of the draws fall on the fifth of the words that are looked at most.
 
 The budget is fixed, and a drawn word may take neighbours with it. Source: model/modeling.py, mask_inputs
-(rowanz/merlot); spans as in SpanBERT (arXiv 1907.10529).
+(rowanz/merlot); spans as in SpanBERT (arXiv 1907.10529). Chapter: 33_merlot.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A film follows one of six scripts. Two of them, dividing and being snowed in, ne
 seen films can tell their frames' order without a word. The other four are two pairs of opposites: growing and
 shrinking, rising and falling show the same frames in opposite orders, and only the narration tells which it is.
 It names colour, shape and state in some lines and says nothing in others. Source of the task: MERLOT (arXiv
-2106.02636).
+2106.02636). Chapter: 33_merlot.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What order a model gives the frames of a film: from its logits of pairs to a matrix, to a sequence, to a score.
 
-Source of the search over permutations: downstream/sort_story/score_permutations.py (rowanz/merlot).
+Source of the search over permutations: downstream/sort_story/score_permutations.py (rowanz/merlot). Chapter:
+33_merlot.
 """
 
 from __future__ import annotations

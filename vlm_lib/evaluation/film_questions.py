@@ -1,5 +1,7 @@
 """What is asked of a MERLOT about films: the order of frames, which line goes with which frame, what a still
 shows.
+
+Chapter: 33_merlot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures that only the chapter on MERLOT draws."""
+"""Pictures that only the chapter on MERLOT draws. Chapter: 33_merlot."""
 
 from collections.abc import Mapping, Sequence
 

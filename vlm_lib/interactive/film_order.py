@@ -2,7 +2,7 @@
 them.
 
 Every one of the 24 ways to lay the frames out was given to the model once, with the film's own lines and with
-another film's; the script looks the answers up.
+another film's; the script looks the answers up. Chapter: 33_merlot.
 """
 
 from __future__ import annotations

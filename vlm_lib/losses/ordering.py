@@ -2,7 +2,7 @@
 videos?
 
 Source: model/modeling.py, allpairs_temporal_labels and temporal_loss (rowanz/merlot); the paper describes the
-question as "which of two comes first" (arXiv 2106.02636, section 3.3).
+question as "which of two comes first" (arXiv 2106.02636, section 3.3). Chapter: 33_merlot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much each token is looked at inside a transformer: what MERLOT's masking goes by."""
+"""How much each token is looked at inside a transformer: what MERLOT's masking goes by. Chapter: 33_merlot."""
 
 import torch
 from jaxtyping import Float

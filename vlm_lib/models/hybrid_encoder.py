@@ -2,7 +2,8 @@
 
 Every convolution that a norm follows has standardised weights, and the norms are group norms: a batch norm would
 let pictures of one batch know of each other, which a contrastive loss can exploit. Source: the authors' code,
-utils/vision_transformer.py (rowanz/merlot); the paper calls it a hybrid ViT-ResNet (arXiv 2106.02636).
+utils/vision_transformer.py (rowanz/merlot); the paper calls it a hybrid ViT-ResNet (arXiv 2106.02636). Chapter:
+33_merlot.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class HybridEncoder(nn.Module):
         grid = self.to_dim(self.stages(F.avg_pool2d(self.stem(frames - 0.5), 2)))
         rows, columns = grid.shape[2:]
         places = self.position[:rows, :columns].flatten(0, 1)
-        x = torch.cat([self.cls_position.expand(len(frames), -1, -1), grid.flatten(2).mT + places], dim=1)
+        summaries = self.cls_position.expand(len(frames), -1, -1)
+        x = torch.cat([summaries, grid.flatten(2).mT + places], dim=1)
         x = self.vit(self.norm(x), None)
         pooled = F.avg_pool2d(x[:, 2:].mT.unflatten(2, (rows, columns)), 2)
         return torch.cat([x[:, :1], pooled.flatten(2).mT], dim=1), x[:, 1]

@@ -1,7 +1,7 @@
 """MERLOT: frames and their lines in one transformer, and the three losses it is trained with.
 
 Source: Zellers et al. 2021 (arXiv 2106.02636), and where the paper is silent the authors' code, model/modeling.py
-(rowanz/merlot).
+(rowanz/merlot). Chapter: 33_merlot.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class Merlot(nn.Module):
         if not 0 <= int(places.min()) <= int(places.max()) < 2 * self.segments:
             raise ValueError(f"places holds {int(places.min())} to {int(places.max())}, expected 0 to "
                              f"{2 * self.segments - 1}")  # fmt: skip
-        frames = self.frame_norm(tokens + self.frame_place[places][:, :, None] + self.token_place)
+        place = self.frame_place[places][:, :, None]
+        frames = self.frame_norm(tokens + place + self.token_place)
         words = self.joint_norm(self._words(ids, self.joint_position))
         states = self.stack(torch.cat([frames.flatten(1, 2), words], dim=1), None)
         seen = states[:, : segments * per_frame].unflatten(1, (segments, per_frame))
@@ -191,7 +192,8 @@ def merlot_losses(
     joined = model.join(tokens, read, places)
     found = {"contrast": None, "words": None, "order": None}
     if contrast:
-        found["contrast"] = contrastive_loss(seen.flatten(0, 1), lines.flatten(0, 1), 1 / TEMPERATURE)
+        every_frame, every_line = seen.flatten(0, 1), lines.flatten(0, 1)
+        found["contrast"] = contrastive_loss(every_frame, every_line, 1 / TEMPERATURE)
     if words:
         found["words"] = F.cross_entropy(
             model.word_logits(joined.words.flatten(1, 2)[chosen]), ids.flatten(1)[chosen]

@@ -1,4 +1,4 @@
-"""Batches of films, or of stills cut out of them, with some frames' places hidden."""
+"""Batches of films, or of stills cut out of them, with some frames' places hidden. Chapter: 33_merlot."""
 
 from __future__ import annotations
 

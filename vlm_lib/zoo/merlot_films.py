@@ -1,5 +1,7 @@
 """MERLOT on short films: one model for each arm and seed, trained once and kept, some of them fine-tuned to order
 frames.
+
+Chapter: 33_merlot.
 """
 
 from __future__ import annotations

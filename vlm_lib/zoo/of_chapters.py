@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 from vlm_lib.zoo.caption_reader import caption_reader
 from vlm_lib.zoo.caption_world import caption_world
 from vlm_lib.zoo.ensemble_captioners import ensemble_captioner
+from vlm_lib.zoo.merlot_films import TUNED, merlot_model
 from vlm_lib.zoo.packages import WeightsUnavailable
 from vlm_lib.zoo.prefix_captioners import prefix_captioner
 from vlm_lib.zoo.real_coca import real_coca
@@ -40,6 +42,16 @@ def of_32_vc_gpt() -> dict[str, Card]:
     return {name: ensemble_captioner(tune_lm=tune_lm).card for name, tune_lm in named.items()}
 
 
+def of_33_merlot() -> dict[str, Card]:
+    """The arms that the chapter measures, of three seeds, also fine-tuned; what is not trained has no card."""
+    measured = ("all three", "no order", "stills", "an eighth of the films", "four things only", "from nothing")
+    cards = {}
+    for arm, seed in itertools.product(measured, range(3)):
+        for tuned in (False, True) if arm in TUNED else (False,):
+            cards[f"33 {arm}{' tuned' if tuned else ''}, {seed}"] = merlot_model(arm, seed, tuned=tuned).card
+    return {name: card for name, card in cards.items() if card is not None}
+
+
 def of_35_coca() -> dict[str, Card]:
     """A CoCa on the real tower; nothing where the tower's packages are missing, which the zoo's report says."""
     with contextlib.suppress(WeightsUnavailable):
@@ -67,6 +79,7 @@ BUILDERS = {
     "22_clipcap": of_22_clipcap,
     "31_visualgpt": build_visual_gpts,
     "32_vc_gpt": of_32_vc_gpt,
+    "33_merlot": of_33_merlot,
     "35_coca": of_35_coca,
     "41_magic": of_41_magic,
 }
