@@ -163,8 +163,8 @@ def target_cases(seed: int = 0) -> list[Case]:
     return [(words, IMAGE_ID, PAD_ID)]
 
 
-check_targets = Task(
-    name="targets",
+check_prompt_targets = Task(
+    name="prompt_targets",
     asks='answer(ids: Int["batch seq"], image_id: int, pad_id: int) -> Int["batch seq-1"]',
     right=_targets,
     placeholder=lambda ids, image_id, pad_id: torch.full_like(ids[:, 1:], IGNORED),
