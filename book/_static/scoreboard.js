@@ -1,9 +1,9 @@
 // The scoreboard's filters: one verdict (a tile), one part (the list). Without this script the page is the full list.
 document.addEventListener("DOMContentLoaded", () => {
-  const board = document.querySelector(".board");
-  if (!board) return;
+  const parts = document.querySelector(".board-choice select"); // other pages show records without filters
+  if (!parts) return;
+  const board = parts.closest(".board");
   const tiles = [...board.querySelectorAll(".board-tiles button")];
-  const parts = board.querySelector(".board-choice select");
   const status = board.querySelector(".board-choice [role=status]");
   let verdict = "";
 
