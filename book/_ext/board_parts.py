@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from html import escape
+from pathlib import Path
 
 from docutils import nodes
+from sphinx.environment import BuildEnvironment
 
 from vlm_lib.claims import LedgerItem
 from vlm_lib.claims.chart import effect_strip
@@ -15,6 +17,12 @@ from vlm_lib.claims.verified import changed
 from vlm_lib.claims.words import Record, effect_sentence, number, seeds_sentence
 
 VERDICTS = ("holds", "fails", "inconclusive", "exact", "answered", "open")
+
+
+def built_chapters(env: BuildEnvironment) -> list[Path]:
+    """The notebooks that the book builds."""
+    docs = sorted(doc for doc in env.found_docs if doc.startswith("notebooks/"))
+    return [path for path in (Path(env.srcdir, f"{doc}.ipynb") for doc in docs) if path.is_file()]
 
 
 def raw(html: str) -> nodes.raw:

@@ -11,7 +11,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from docutils import nodes
-from excerpts import plain_formula
+from excerpts import formulas_as_text
 from sheets import summary, to_chapter
 from sphinx.util.docutils import SphinxDirective
 
@@ -53,7 +53,7 @@ def misconceptions(sheet: str) -> list[tuple[str, list[str]]]:
 
 def plain(text: str) -> str:
     """Text without emphasis, its formulas in readable form."""
-    return re.sub(r"\$([^$]+)\$", lambda formula: plain_formula(formula[1]), text).replace("*", "")
+    return formulas_as_text(text).replace("*", "")
 
 
 class Course(SphinxDirective):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from board_parts import built_chapters
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -120,10 +121,7 @@ class Descent(SphinxDirective):
     """The map of systems and, folded, its list."""
 
     def run(self) -> list[nodes.Node]:
-        root = Path(self.env.srcdir)
-        docs = sorted(doc for doc in self.env.found_docs if doc.startswith("notebooks/"))
-        notebooks = [path for path in (root / f"{doc}.ipynb" for doc in docs) if path.is_file()]
-        source = root / "book" / "descent.yml"
+        source, notebooks = Path(self.env.srcdir, "book", "descent.yml"), built_chapters(self.env)
         for path in [source, *notebooks]:
             self.env.note_dependency(str(path))
         systems, written = load(source), {path.stem for path in notebooks}

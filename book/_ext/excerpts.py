@@ -25,6 +25,11 @@ def plain_formula(tex: str) -> str:
     return " ".join(re.sub(r"[{}\\&$]", " ", tex).split())
 
 
+def formulas_as_text(text: str) -> str:
+    """Markdown whose formulas between dollar signs are in readable form."""
+    return re.sub(r"\$([^$]+)\$", lambda formula: plain_formula(formula[1]), text)
+
+
 def greek(name: str) -> str:
     """The letter that a command names, or the command's own name."""
     case = "CAPITAL" if name[0].isupper() else "SMALL"

@@ -10,7 +10,18 @@ from itertools import groupby
 from pathlib import Path
 
 import nbformat
-from board_parts import badge, div, folded, fresh_summary, prose, raw, record_parts, theirs_parts, tiles
+from board_parts import (
+    badge,
+    built_chapters,
+    div,
+    folded,
+    fresh_summary,
+    prose,
+    raw,
+    record_parts,
+    theirs_parts,
+    tiles,
+)
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -26,9 +37,7 @@ class Scoreboard(SphinxDirective):
     """Tiles with the counts, then the ids part by part; those of chapters not yet written are folded away."""
 
     def run(self) -> list[nodes.Node]:
-        root = Path(self.env.srcdir)
-        book, docs = root / "book", sorted(doc for doc in self.env.found_docs if doc.startswith("notebooks/"))
-        notebooks = [path for path in (root / f"{doc}.ipynb" for doc in docs) if path.is_file()]
+        book, notebooks = Path(self.env.srcdir, "book"), built_chapters(self.env)
         for path in [book / "ledger.yml", book / "evidence.yml", book / "verify.json", *notebooks]:
             self.env.note_dependency(str(path))
         ledger, loaded = load_ledger(book / "ledger.yml"), load_records(notebooks)

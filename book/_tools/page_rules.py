@@ -94,17 +94,12 @@ def links_to(html: Path, slug: str) -> list[str]:
 
 
 def missing_alt(html: Path) -> list[str]:
-    """Pictures without a description, or with a file's name for one.
-
-    In a figure that is described as a whole, a name such as "dog" is enough for one of its pictures.
-    """
+    """Pictures without a description, or with a file's name for one."""
     found = []
     for page in pages(html):
         for image in article(page).find_all("img"):
             alt = (image.get("alt") or "").strip()
-            around = image.find_parent("figure")
-            whole = len((around.get("aria-label") or "") if around else "") >= 10
-            if len(alt) < (1 if whole else 10) or re.search(r"\.(png|svg|jpe?g|gif|webp)$|_images/|^<", alt):
+            if len(alt) < 10 or re.search(r"\.(png|svg|jpe?g|gif|webp)$|_images/|^<", alt):
                 found.append(f"{page.relative_to(html)}: alt text {alt!r} of {image.get('src', '')[:60]}")
         for drawing in article(page).find_all("svg"):
             hidden = any(

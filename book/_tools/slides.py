@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 import nbformat
-from excerpts import plain_formula
+from excerpts import formulas_as_text
 from markdown_it import MarkdownIt
 from pairs import ROOT, chapters
 
@@ -37,7 +37,7 @@ class Deck:
 
 def plain(text: str) -> str:
     """Markdown of the book as HTML: formulas in readable form, links and citations as their text alone."""
-    text = re.sub(r"\$([^$]+)\$", lambda formula: plain_formula(formula[1]), text)
+    text = formulas_as_text(text)
     text = re.sub(r"\{cite:[pt]\}`([^`]*)`", "", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     return MARKDOWN.render(text.replace(" .", "."))

@@ -67,15 +67,6 @@ def test_described_and_hidden_pictures_pass(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("label", "alt", "faults"),
-    [("Drawings and what a model says", "dog", 0), ("Drawings and what a model says", "", 1), ("", "dog", 1)],
-)
-def test_within_a_figure_that_is_described_a_name_is_enough(tmp_path, label, alt, faults):
-    body = f'<figure aria-label="{label}"><img src="a.png" alt="{alt}"></figure>'
-    assert len(page_rules.missing_alt(site(tmp_path, body))) == faults
-
-
-@pytest.mark.parametrize(
     "address", ["missing.html", "#nowhere", "61_small.html#nowhere", "../_static/missing.css"]
 )
 def test_broken_links_are_found(tmp_path, address):
