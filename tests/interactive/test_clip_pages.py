@@ -65,7 +65,9 @@ def test_authors_numbers_stand_in_the_rows_of_their_names():
 def test_wall_frames_the_wrong_ones():
     right = torch.tensor([[True, False, False], [False, True, False]])
     found = figure(clip_pages.wall(["a <red> circle", "a blue star"], PICTURES, right, **WORDS))
-    assert [each.get("alt") for each in found.iter("img")] == ["right" if x else "wrong" for x in right.flatten()]
+    assert [each.get("alt") for each in found.iter("img")] == [
+        "right picture" if x else "wrong picture" for x in right.flatten()
+    ]
     assert [each.find("span").text for each in found.findall("div")] == ["a <red> circle", "a blue star"]
     with pytest.raises(ValueError, match="images and right"):
         clip_pages.wall(["one"], PICTURES, right, **WORDS)
@@ -78,7 +80,7 @@ def test_named_draws_bars_a_bold_name_and_frames_a_wrong_answer():
     widths = [percent(re.search(r"width:([\d.]+)%", bar)[1]) for bar in bars]
     assert widths == pytest.approx([66.7, 33.3, 100, 11.1], abs=0.1)
     assert [each.text for each in found.iter("strong")] == ["ring", "star"]
-    assert [each.get("alt") for each in found.iter("img")] == ["right", "wrong"]
+    assert [each.get("alt") for each in found.iter("img")] == ["right picture", "wrong picture"]
     with pytest.raises(ValueError, match="equal"):
         clip_pages.named(PICTURES[0], chances, ["ring", "star"], **WORDS)
 

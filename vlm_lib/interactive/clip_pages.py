@@ -132,7 +132,7 @@ def _bar(name: str, share: float, largest: float, bold: bool) -> str:
 
 def _framed(picture: UInt8[Tensor, "3 h w"], right: bool) -> str:
     word = "right" if right else "wrong"
-    return f'<img class="vlm-{word}" alt="{word}" src="{data_uri(picture, SIDE)}"/>'
+    return f'<img class="vlm-{word}" alt="{word} picture" src="{data_uri(picture, SIDE)}"/>'
 
 
 def _row(label: str, drawn: str, rule: bool = True) -> str:

@@ -89,7 +89,8 @@ def _static(config: dict, exchanges: Sequence[Mapping[str, Exchange]]) -> str:
     """For every picture the first version's lines, with the first judge's choice."""
     version, judge = config["versions"][0], config["judges"][0]
     rows = "".join(
-        f'<tr><td><img alt="{escape(name)}" width="64" height="64" src="{source}"></td><td>{escape(name)}</td>'
+        f'<tr><td><img alt="drawing of {escape(name)}" width="64" height="64" src="{source}"></td>'
+        f"<td>{escape(name)}</td>"
         f"<td>{escape(each[version].told)}</td><td>{escape(', '.join(each[version].candidates))}</td>"
         f"<td><b>{escape(each[version].caption(judge))}</b></td></tr>"
         for source, name, each in zip(config["pictures"], config["names"], exchanges, strict=True)

@@ -99,7 +99,7 @@ def _static(film: dict) -> str:
     """The first film in the first layout: frames, matrix, and the order the model gives them."""
     key = "".join(map(str, FIRST))
     answer, pictures = film["answers"]["own"][key], film["pictures"]
-    image = lambda frame, text: f'<img alt="{text}" width="72" height="72" src="{pictures[frame]}">'  # noqa: E731
+    image = lambda frame, text: f'<img alt="{text} of the film" width="72" height="72" src="{pictures[frame]}">'  # noqa: E731
     laid = "".join(
         f"<span>{image(frame, f'frame {name}')}</span>" for name, frame in zip("ABCD", FIRST, strict=True)
     )

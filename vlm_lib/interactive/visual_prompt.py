@@ -109,7 +109,7 @@ def _static(recording: Recording) -> str:
     name, answers = next(iter(recording.answers.items()))
     labels = [thing["title"] for thing in recording.things] + ["black"]
     shown = "".join(
-        f'<p><img alt="{escape(label)}" width="64" height="64" src="{source}"> '
+        f'<p><img alt="the picture: {escape(label)}" width="64" height="64" src="{source}"> '
         f"{QUESTIONS['kind']} <b>{escape(bars[0][0])}</b> ({bars[0][1] / 10:.0f} %)</p>"
         for label, source, bars in zip(labels, recording.pictures, answers["kind"], strict=True)
     )
